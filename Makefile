@@ -1,0 +1,109 @@
+# Everything a contributor needs. `make help` lists the targets.
+
+PYTHON   ?= python3
+AUTOBAHN ?= ../shared/tools/autobahn
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMPS := build/stamps
+CHECKED := $(wildcard src tests bench examples)
+SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
+
+.PHONY: help env run test lint types suite suite-pure pure dist conformance conformance-quick \
+        bench-quick coverage format clean
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+env: $(STAMPS)/compiled  ## .venv with wsline, editable and compiled in place
+
+run: env  ## the chat example on http://127.0.0.1:8080
+	$(PY) examples/chat/server.py
+
+test: lint types dist suite suite-pure conformance-quick  ## every check
+	@echo "make test: all checks passed"
+
+lint: $(VENV)/tools.stamp  ## ruff: rules and formatting
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(VENV)/tools.stamp  ## let ruff format the files and mend what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types: $(VENV)/wsline.stamp $(STAMPS)/bench  ## mypy --strict
+	$(PY) -m mypy $(CHECKED)
+
+suite: env $(STAMPS)/interop  ## the tests, on the compiled twin
+	WSLINE_EXPECT=compiled $(PY) -m pytest
+
+suite-pure: $(STAMPS)/pure $(STAMPS)/interop  ## the tests, on the pure-Python twin
+	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m pytest
+
+pure: $(STAMPS)/pure  ## the pure-Python twin, in build/pure
+
+dist: $(STAMPS)/dist  ## sdist and wheel in build/dist, with warnings as errors
+
+conformance: env  ## the Autobahn suite against client and server
+	$(PY) tests/conformance/run.py --autobahn $(AUTOBAHN)
+
+conformance-quick: env  ## its quick part, where the suite is at hand
+	$(PY) tests/conformance/run.py --autobahn $(AUTOBAHN) --quick
+
+bench-quick: env $(STAMPS)/bench  ## a short benchmark against the peers
+	$(PY) bench/quick.py
+
+coverage: $(STAMPS)/pure $(STAMPS)/interop  ## line and branch coverage, of the pure-Python twin
+	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m coverage run -m pytest
+	$(PY) -m coverage report
+	$(PY) -m coverage html -q -d build/coverage
+
+clean:  ## remove all that was made
+	rm -rf build $(VENV) .hypothesis src/*.egg-info tests/interop/node_modules
+	find src -name '*.so' -delete
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# What was done is remembered by a stamp; the environment's stamps go with it.
+
+$(VENV)/tools.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'make: wsline needs Python 3.11 or later, as in: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PY) -m pip install --quiet --group dev
+	@mkdir -p $(@D) && touch $@
+
+# Linked without extensions; those come from the next rule, which is quick and speaks plainly.
+$(VENV)/wsline.stamp: $(VENV)/tools.stamp
+	WSLINE_PURE=1 $(PY) -m pip install --quiet --no-build-isolation --editable .
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/compiled: $(VENV)/wsline.stamp $(SOURCES) setup.py
+	$(PY) setup.py --quiet build_ext --inplace $(if $(filter setup.py,$?),--force)
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/pure: $(VENV)/wsline.stamp $(SOURCES) setup.py
+	rm -rf build/pure build/lib build/bdist.*
+	WSLINE_PURE=1 $(PY) -m pip install --quiet --no-deps --no-build-isolation --target build/pure .
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/dist: $(VENV)/tools.stamp $(SOURCES) setup.py pyproject.toml MANIFEST.in
+	rm -rf build/dist && mkdir -p build/dist
+	WSLINE_STRICT=1 $(PY) -m build --no-isolation --outdir build/dist > build/dist.log 2>&1 || { \
+	    tail -n 30 build/dist.log; echo "the whole log: build/dist.log" >&2; exit 1; }
+	@ls build/dist/*
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/bench: $(VENV)/tools.stamp $(wildcard bench/requirements.txt)
+	$(if $(wildcard bench/requirements.txt),$(PY) -m pip install --quiet -r bench/requirements.txt)
+	@mkdir -p $(@D) && touch $@
+
+# Where there is no Node.js the tests that need it are skipped, and CI fails on the skip.
+$(STAMPS)/interop: $(wildcard tests/interop/package.json)
+	@mkdir -p $(@D)
+	@if ! command -v npm > /dev/null; then \
+	    echo 'npm is not installed: the tests against ws will be skipped'; \
+	elif [ -n "$^" ]; then \
+	    npm install --prefix tests/interop --no-audit --no-fund --no-package-lock && touch $@; \
+	fi
