@@ -1,0 +1,275 @@
+"""The exceptions, and the table of protocol rules that a peer or a caller can break.
+
+WebSocketError
+├ HandshakeError            .request .response
+│ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ InvalidStatus ├ NegotiationError
+│ ├ ProxyError ├ TooManyRedirects └ HandshakeTimeout
+├ ProtocolError             .violation .code .close_code
+│ ├ LocalProtocolError      you broke a rule; nothing was sent
+│ └ RemoteProtocolError     the peer broke a rule; the connection was failed
+├ ConnectionClosed          .close_info
+│ ├ ConnectionClosedOK      1000, 1001 or no code, from both sides
+│ └ ConnectionClosedError   chained to its cause
+├ InvalidState              not in this state
+└ ConcurrencyError          two coroutines in a place for one
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .spec import CloseCode
+
+__all__ = [
+    "CloseInfo",
+    "ConcurrencyError",
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "HandshakeError",
+    "HandshakeTimeout",
+    "InvalidHeader",
+    "InvalidState",
+    "InvalidStatus",
+    "InvalidURI",
+    "InvalidUpgrade",
+    "KeepaliveTimeout",
+    "LocalProtocolError",
+    "NegotiationError",
+    "ProtocolError",
+    "ProxyError",
+    "RemoteProtocolError",
+    "SlowConsumer",
+    "TooManyRedirects",
+    "Violation",
+    "WebSocketError",
+    "WriteTimeout",
+]
+
+
+class WebSocketError(Exception):
+    """The base of every exception of this package."""
+
+
+class HandshakeError(WebSocketError):
+    """The opening handshake failed.
+
+    Attributes:
+        request: the request that was sent or received, where one was complete; else `None`.
+        response: the answer to it (the peer's, or the refusal we sent); else `None`.
+    """
+
+    def __init__(self, message: str, *, request: Any = None, response: Any = None) -> None:
+        super().__init__(message)
+        self.request = request
+        self.response = response
+
+
+class InvalidURI(HandshakeError, ValueError):
+    """The URL is not one that a WebSocket client can connect to."""
+
+
+class InvalidUpgrade(HandshakeError):
+    """The Upgrade or Connection header does not ask for, or agree to, a WebSocket."""
+
+
+class InvalidHeader(HandshakeError):
+    """A header of the handshake is missing, repeated or ill-formed."""
+
+
+class InvalidStatus(HandshakeError):
+    """The server answered with another status than 101; `response` is its answer."""
+
+
+class NegotiationError(HandshakeError):
+    """The two sides do not agree on a subprotocol or an extension."""
+
+
+class ProxyError(HandshakeError):
+    """The proxy refused, or did not understand, the connection."""
+
+
+class TooManyRedirects(HandshakeError):
+    """The server redirected more often than `max_redirects` allows."""
+
+
+class HandshakeTimeout(HandshakeError, TimeoutError):
+    """The opening handshake took longer than `handshake_timeout`."""
+
+
+class Violation(Enum):
+    """The rules of RFC 6455 that frames can break: close code, section, sentence.
+
+    Names follow the error codes of `ws` (`WS_ERR_<name>`). Sentences are filled by `error()`.
+    """
+
+    EXPECTED_FIN = (CloseCode.PROTOCOL_ERROR, "5.5", "FIN must be set on a control frame")
+    EXPECTED_MASK = (CloseCode.PROTOCOL_ERROR, "5.1", "MASK must be set on frames from a client")
+    UNEXPECTED_MASK = (CloseCode.PROTOCOL_ERROR, "5.1", "MASK must be clear on frames from a server")
+    INVALID_CLOSE_CODE = (CloseCode.PROTOCOL_ERROR, "7.4", "invalid status code {code}")
+    INVALID_CONTROL_PAYLOAD_LENGTH = (
+        CloseCode.PROTOCOL_ERROR,
+        "5.5",
+        "invalid payload length {length} of a control frame",
+    )
+    INVALID_OPCODE = (CloseCode.PROTOCOL_ERROR, "5.2", "invalid opcode {opcode}: {why}")
+    INVALID_UTF8 = (CloseCode.INVALID_PAYLOAD, "8.1", "invalid UTF-8 sequence in {where}")
+    UNEXPECTED_RSV_1 = (CloseCode.PROTOCOL_ERROR, "5.2", "RSV1 must be clear")
+    UNEXPECTED_RSV_2_3 = (CloseCode.PROTOCOL_ERROR, "5.2", "RSV2 and RSV3 must be clear")
+    TOO_MANY_BUFFERED_PARTS = (
+        CloseCode.POLICY_VIOLATION,
+        "10.4",
+        "a message in more than {limit} {parts} (option {option})",
+    )
+    UNSUPPORTED_DATA_PAYLOAD_LENGTH = (
+        CloseCode.MESSAGE_TOO_BIG,
+        "5.2",
+        "payload length {length} is over 2**63 - 1",
+    )
+    UNSUPPORTED_MESSAGE_LENGTH = (
+        CloseCode.MESSAGE_TOO_BIG,
+        "10.4",
+        "a message of at least {length} bytes is over the limit of {limit} (option max_payload)",
+    )
+
+    def __init__(self, close_code: CloseCode, section: str, sentence: str) -> None:
+        self.close_code = close_code
+        self.section = section
+        self.sentence = sentence
+
+    def error(self, **values: object) -> "LocalProtocolError":
+        """Build the exception for this rule.
+
+        Args:
+            values: what the sentence names (a length, a limit, an opcode).
+
+        Returns:
+            A `LocalProtocolError`; `Connection.receive` turns it into a remote one.
+        """
+        return LocalProtocolError(self, self.sentence.format(**values))
+
+
+class ProtocolError(WebSocketError):
+    """A rule of RFC 6455 was broken.
+
+    Attributes:
+        violation: the rule, a member of `Violation`.
+        code: its stable name, for example `"INVALID_UTF8"`.
+        close_code: the close code that answers it.
+    """
+
+    def __init__(self, violation: Violation, sentence: str) -> None:
+        super().__init__(f"Invalid WebSocket frame: {sentence} (RFC 6455 §{violation.section})")
+        self.violation = violation
+        self.sentence = sentence
+        self.code = violation.name
+        self.close_code = violation.close_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.violation, self.sentence)
+
+
+class LocalProtocolError(ProtocolError):
+    """This side broke a rule; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke a rule; the connection was failed with `close_code`."""
+
+
+class KeepaliveTimeout(WebSocketError, TimeoutError):
+    """The peer answered no ping and sent nothing else within `ping_timeout`."""
+
+
+class WriteTimeout(WebSocketError, TimeoutError):
+    """The peer took nothing of what we had to send within `write_timeout`."""
+
+
+class SlowConsumer(WebSocketError):
+    """The peer reads more slowly than we send: more than `max_buffered` bytes are waiting."""
+
+
+class InvalidState(WebSocketError):
+    """The call does not fit the state of the connection."""
+
+
+class ConcurrencyError(WebSocketError):
+    """Two coroutines wait where only one can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseInfo:
+    """How a connection ended.
+
+    Attributes:
+        local_code: the code of the close frame we sent; `None` if we sent none,
+            `NO_STATUS_RECEIVED` if it had none.
+        local_reason: the reason in it.
+        peer_code: the code of the close frame we received; `None` and 1005 as above.
+        peer_reason: the reason in it.
+        initiator: `"local"` or `"peer"`, whoever's close frame came first; `None` without any.
+        was_clean: both close frames were exchanged.
+        cause: the exception that ended the connection, if one did.
+        hint: one sentence on what happened.
+    """
+
+    local_code: int | None = None
+    local_reason: str = ""
+    peer_code: int | None = None
+    peer_reason: str = ""
+    initiator: str | None = None
+    was_clean: bool = False
+    cause: BaseException | None = None
+    hint: str = ""
+
+    @property
+    def code(self) -> int:
+        """The code that applications see: the peer's, or 1006 without one (RFC 6455 §7.1.5)."""
+        return CloseCode.ABNORMAL_CLOSURE if self.peer_code is None else self.peer_code
+
+    @property
+    def reason(self) -> str:
+        """The peer's reason (RFC 6455 §7.1.6)."""
+        return self.peer_reason
+
+    @property
+    def is_ok(self) -> bool:
+        """Both sides closed, and neither meant an error (1000, 1001, or no code)."""
+        return (
+            self.was_clean
+            and self.cause is None
+            and self.local_code in _OK_CODES
+            and self.peer_code in _OK_CODES
+        )
+
+
+_OK_CODES = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RECEIVED)
+
+
+class ConnectionClosed(WebSocketError):
+    """The connection is closed; `close_info` tells how."""
+
+    def __init__(self, close_info: CloseInfo) -> None:
+        super().__init__(close_info.hint)
+        self.close_info = close_info
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.close_info,)
+
+    @property
+    def code(self) -> int:
+        """`close_info.code`."""
+        return self.close_info.code
+
+    @property
+    def reason(self) -> str:
+        """`close_info.reason`."""
+        return self.close_info.reason
+
+
+class ConnectionClosedOK(ConnectionClosed):
+    """Both sides closed as they should (1000, 1001, or no code)."""
+
+
+class ConnectionClosedError(ConnectionClosed):
+    """The connection was lost, failed, or closed with a code that means an error."""

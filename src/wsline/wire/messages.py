@@ -1,0 +1,329 @@
+"""Messages: reassembly, limits and text on top of frames (RFC 6455 §5.4, §5.6, §8.1)."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..errors import Violation
+from ..options import Options
+from ..spec import MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, Opcode, Role
+from .close import parse_close
+from .frames import FrameReader, FrameWriter
+from .kernels import Assembly, Output, take_bytes, take_text, unmask, utf8_size, write_bytes
+
+__all__ = ["HEADROOM", "MessageReader", "MessageWriter", "Ping", "Pong"]
+
+HEADROOM: Final = MAX_FRAME_HEADER + MAX_CONTROL_PAYLOAD
+"""Free bytes that a buffer passed to `MessageReader.receive` must have before its data."""
+
+_CONTINUATION: Final = 0
+_TEXT: Final = 1
+_BINARY: Final = 2
+_CLOSE: Final = 8
+_PING: Final = 9
+_FIN: Final = 0x80
+
+_UNLIMITED: Final = 0x7FFFFFFFFFFFFFFF
+
+
+def _limit(option: int | None) -> int:
+    return _UNLIMITED if option is None else option
+
+
+# So much of a frame must be missing before the socket is read straight into its message.
+_DIRECT: Final = 16384
+
+
+class Ping:
+    """A ping and its payload."""
+
+    __slots__ = ("payload",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.payload!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.payload == self.payload
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.payload))
+
+
+class Pong(Ping):
+    """A pong and its payload.
+
+    Attributes:
+        answered: the waiters of the pings it answers, each with its round-trip time in seconds.
+    """
+
+    __slots__ = ("answered",)
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.answered: list[tuple[Any, float]] = []
+
+
+class MessageReader:
+    """Turns received bytes into events: `str`, `bytes`, `Ping`, `Pong`, `Close`.
+
+    A frame that has arrived whole is decoded where it lies. What is incomplete goes, unmasked and, if
+    text, checked, into the message's own memory as it comes.
+
+    Attributes:
+        finished: nothing more is read: a close frame came, or `drop` was called.
+        saw_control: an event other than a message was added; the caller resets it.
+    """
+
+    def __init__(self, role: Role, options: Options) -> None:
+        self.frames = FrameReader(role)
+        self.finished = False
+        self.saw_control = False
+        self._max_payload = _limit(options.max_payload)
+        self._max_fragments = _limit(options.max_fragments)
+        self._max_chunks = _limit(options.max_buffered_chunks)
+        self._lenient = options.skip_utf8_validation
+        self._opcode = 0  # of the open message; 0: none is open
+        self._assembly = Assembly()
+        self._fragments = 0
+        self._chunks = 0
+        self._in_frame = False  # its payload is not complete
+        self._missing = 0  # bytes of it
+        self._phase = 0
+        self._leftover = b""
+
+    def receive(self, buffer: bytearray, start: int, end: int, events: list[Any]) -> None:
+        """Read `buffer[start:end]`; the bytes are overwritten.
+
+        Args:
+            buffer: holds the bytes, and before `start` at least `HEADROOM` bytes that are free.
+            start: where they begin.
+            end: where they end.
+            events: the list to which the events are added.
+
+        Raises:
+            LocalProtocolError: the peer broke a rule. Events before it have been added.
+        """
+        data = buffer
+        at = start
+        if self._leftover:
+            at = self._put_back(data, at)
+        while at < end and not self.finished:
+            if self._in_frame:
+                at = self._receive_payload(data, at, end)
+                if self._missing:
+                    self._count_chunk()
+                    return
+                self._end_frame(events)
+                continue
+            payload = self.frames.read(data, at, end)
+            if payload == 0:
+                self._leftover = take_bytes(data, at, end - at)
+                return
+            if self.frames.opcode > 7:
+                if end - payload < self.frames.length:
+                    self._leftover = take_bytes(data, at, end - at)
+                    return
+                at = self._receive_control(data, payload, events)
+            elif self._is_whole_message(end - payload):
+                at = self._receive_message(data, payload, events)
+            else:
+                at = payload
+                self._begin_frame(end - at)
+                if not self._missing:
+                    self._end_frame(events)
+
+    def window(self) -> Assembly | None:
+        """Return where the next bytes may be received straight to, or `None`.
+
+        They may be written to `assembly.buffer[assembly.length:]`, as many as `window_room()` says; then
+        `receive_window(n, events)` counts them in.
+        """
+        if self._in_frame and self._missing >= _DIRECT:
+            return self._assembly
+        return None
+
+    def window_room(self) -> int:
+        """Return how many bytes fit into the window."""
+        return self._assembly.room(min(self._missing, 0x40000000))
+
+    def receive_window(self, n: int, events: list[Any]) -> None:
+        """Read `n` bytes that were received into the window.
+
+        Raises:
+            LocalProtocolError: the peer broke a rule.
+        """
+        self._assembly.commit(n, self.frames.key, self._phase)
+        self._advance(n)
+        if self._missing:
+            self._count_chunk()
+        else:
+            self._end_frame(events)
+
+    def _put_back(self, data: bytearray, at: int) -> int:
+        """Put the leftover before `at`; return where it begins."""
+        if at < HEADROOM:
+            raise ValueError(f"start={at}: must be at least HEADROOM, which is {HEADROOM}")
+        at -= len(self._leftover)
+        write_bytes(data, at, self._leftover)
+        self._leftover = b""
+        return at
+
+    def _is_whole_message(self, available: int) -> bool:
+        frames = self.frames
+        return (
+            frames.fin
+            and not self._opcode
+            and frames.opcode != _CONTINUATION
+            and frames.length <= available
+            and frames.length <= self._max_payload
+        )
+
+    def _receive_message(self, data: bytearray, at: int, events: list[Any]) -> int:
+        n = self.frames.length
+        unmask(data, at, n, self.frames.key, 0)
+        if self.frames.opcode == _TEXT:
+            text = take_text(data, at, n, self._lenient)
+            if text is None:
+                raise Violation.INVALID_UTF8.error(where="a text message")
+            events.append(text)
+        else:
+            events.append(take_bytes(data, at, n))
+        return at + n
+
+    def _receive_control(self, data: bytearray, at: int, events: list[Any]) -> int:
+        n = self.frames.length
+        unmask(data, at, n, self.frames.key, 0)
+        payload = take_bytes(data, at, n)
+        self.saw_control = True
+        if self.frames.opcode == _CLOSE:
+            events.append(parse_close(payload, self._lenient))
+            # RFC 6455 §5.5.1: after a close frame there is nothing more to read.
+            self.finished = True
+            self._assembly.clear()
+        else:
+            events.append(Ping(payload) if self.frames.opcode == _PING else Pong(payload))
+        return at + n
+
+    def _begin_frame(self, available: int) -> None:
+        frames = self.frames
+        # RFC 6455 §5.4: a message is one unfinished frame, continuations, and a finished one.
+        if frames.opcode == _CONTINUATION:
+            if not self._opcode:
+                raise Violation.INVALID_OPCODE.error(opcode=0, why="no message to continue")
+        elif self._opcode:
+            raise Violation.INVALID_OPCODE.error(
+                opcode=frames.opcode, why="the message before is not finished"
+            )
+        else:
+            self._opcode = frames.opcode
+        self._fragments += 1
+        if self._fragments > self._max_fragments:
+            raise Violation.TOO_MANY_BUFFERED_PARTS.error(
+                limit=self._max_fragments, parts="fragments", option="max_fragments"
+            )
+        if frames.length > self._max_payload - self._assembly.length:
+            # The sum, without overflow.
+            known = self._assembly.length
+            known += min(frames.length, _UNLIMITED - known)
+            raise Violation.UNSUPPORTED_MESSAGE_LENGTH.error(length=known, limit=self._max_payload)
+        self._in_frame = True
+        self._missing = frames.length
+        self._phase = 0
+        self._chunks = 0
+        if available < self._missing:
+            self._assembly.expect(self._missing)
+
+    def _receive_payload(self, data: bytearray, at: int, end: int) -> int:
+        n = min(self._missing, end - at)
+        self._assembly.append(data, at, n, self.frames.key, self._phase)
+        self._advance(n)
+        return at + n
+
+    def _advance(self, n: int) -> None:
+        self._phase = (self._phase + n) & 3
+        self._missing -= n
+        # RFC 6455 §8.1: fail on the first byte that cannot be UTF-8, not at the end of the message.
+        if self._opcode == _TEXT and not self._lenient and not self._assembly.is_utf8():
+            raise Violation.INVALID_UTF8.error(where="a text message")
+
+    def _count_chunk(self) -> None:
+        self._chunks += 1
+        if self._chunks > self._max_chunks:
+            raise Violation.TOO_MANY_BUFFERED_PARTS.error(
+                limit=self._max_chunks, parts="reads from the socket", option="max_buffered_chunks"
+            )
+
+    def _end_frame(self, events: list[Any]) -> None:
+        self._in_frame = False
+        if not self.frames.fin:
+            return
+        is_text = self._opcode == _TEXT
+        self._opcode = 0
+        self._fragments = 0
+        if not is_text:
+            events.append(self._assembly.take_bytes())
+            return
+        text = self._assembly.take_text(self._lenient)
+        if text is None:
+            # It ends in the middle of a character.
+            raise Violation.INVALID_UTF8.error(where="a text message")
+        events.append(text)
+
+    def drop(self) -> None:
+        """Forget what is incomplete, and read nothing more."""
+        self.finished = True
+        self._in_frame = False
+        self._assembly.clear()
+        self._leftover = b""
+
+
+class MessageWriter:
+    """Turns messages into frames, and the frames into bytes of an `Output`.
+
+    Args:
+        role: which end this is.
+        output: where the bytes go.
+        generate_mask: see `FrameWriter`.
+
+    Attributes:
+        is_open: a fragmented message has been begun and not ended.
+    """
+
+    def __init__(self, role: Role, output: Output, generate_mask: Callable[[], bytes] | None = None) -> None:
+        self.frames = FrameWriter(role, output, generate_mask)
+        self.is_open = False
+
+    def write_text(self, text: str, fin: bool) -> None:
+        """Write a text message, or a fragment of one.
+
+        Args:
+            text: the message or fragment.
+            fin: whether it ends the message.
+
+        Raises:
+            UnicodeEncodeError: `text` holds a lone surrogate; nothing was written.
+        """
+        n = utf8_size(text)
+        self.frames.write_text(self._first(_TEXT, fin), text, n)
+        self.is_open = not fin
+
+    def write_binary(self, data: bytes, fin: bool) -> None:
+        """Write a binary message, or a fragment of one.
+
+        Args:
+            data: the message or fragment.
+            fin: whether it ends the message.
+        """
+        self.frames.write(self._first(_BINARY, fin), data)
+        self.is_open = not fin
+
+    def _first(self, opcode: int, fin: bool) -> int:
+        if self.is_open:
+            opcode = _CONTINUATION
+        return opcode | _FIN if fin else opcode
+
+    def write_control(self, opcode: Opcode, payload: bytes) -> None:
+        """Write a control frame; it may stand between the fragments of a message (RFC 6455 §5.4)."""
+        self.frames.write_control(opcode, payload)
