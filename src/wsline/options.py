@@ -1,0 +1,305 @@
+"""Every option: its default, unit, meaning and check, written once.
+
+The doors take keyword arguments, build one of the frozen dataclasses below from them, and pass only
+that object down. A bad value fails here, before anything is opened, naming the option, the value and
+what is allowed.
+
+Sizes are in bytes, times in seconds. `None` switches a limit or a time off where the table says so.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import Any, Final, NamedTuple, Self
+
+from .spec import SUPPORTED_VERSIONS
+
+__all__ = ["ANY", "SAME_HOST", "ClientOptions", "Options", "OriginRule", "ServerOptions"]
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# The largest number that the compiled twin takes.
+_MOST: Final = 2**63 - 1
+
+
+class Check(NamedTuple):
+    """What an option may be: the types (others are a `TypeError`), and which of their values.
+
+    Without types the option is known by what it can do, and what cannot do so is of a wrong type.
+    """
+
+    allowed: str
+    types: tuple[type, ...]
+    accepts: Callable[[Any], bool] = lambda value: True
+
+    def error(self, name: str, value: Any) -> Exception | None:
+        """Return the exception for this value of the option `name`, or `None` if it is allowed."""
+        # A bool is an int, but not a number of anything.
+        of_type = type(value) in self.types if type(value) is bool else isinstance(value, self.types)
+        if (of_type or not self.types) and self.accepts(value):
+            return None
+        return (ValueError if of_type else TypeError)(f"{name}={value!r}: must be {self.allowed}")
+
+
+def _is(value: Any, method: str) -> bool:
+    return callable(getattr(value, method, None))
+
+
+def _size(least: int, *, none: str = "") -> Check:
+    allowed = f"an integer from {least} to 2**63 - 1"
+    if none:
+        return Check(
+            f"{allowed}, or None for {none}",
+            (int, NoneType),
+            lambda value: value is None or least <= value <= _MOST,
+        )
+    return Check(allowed, (int,), lambda value: bool(least <= value <= _MOST))
+
+
+def _seconds(*, none: str = "") -> Check:
+    # Above this an integer is no float.
+    most = sys.float_info.max
+    allowed = "a finite number of seconds above 0"
+    if none:
+        return Check(
+            f"{allowed}, or None for {none}",
+            (int, float, NoneType),
+            lambda value: value is None or 0 < value <= most,
+        )
+    return Check(allowed, (int, float), lambda value: bool(0 < value <= most))
+
+
+_FLAG = Check("True or False", (bool,))
+_CALLABLE = Check("a callable or None", (), lambda value: value is None or callable(value))
+_TEXT = Check("a string or None", (str, NoneType))
+_VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
+_AUTH = Check(
+    "a tuple (user, password) of strings, or None",
+    (tuple, NoneType),
+    lambda value: value is None or (len(value) == 2 and all(isinstance(each, str) for each in value)),
+)
+_ADDRESS = Check(
+    "a tuple (host, port) of a string and an integer, or None",
+    (tuple, NoneType),
+    lambda value: value is None or (len(value) == 2 and type(value[1]) is int and isinstance(value[0], str)),
+)
+# Not looked at more closely: what these are is known only to the doors.
+_SSL = Check(
+    "an ssl.SSLContext, True, False or None",
+    (),
+    lambda value: value is None or type(value) is bool or _is(value, "wrap_bio"),
+)
+_CONTEXT = Check("an ssl.SSLContext or None", (), lambda value: value is None or _is(value, "wrap_bio"))
+_SOCKET = Check("a stream socket or None", (), lambda value: value is None or _is(value, "fileno"))
+_PATH = Check(
+    'a string that begins with "/", or None',
+    (str, NoneType),
+    lambda value: value is None or value.startswith("/"),
+)
+_HEADERS = Check(
+    "a mapping, or a list of pairs, of strings",
+    (Mapping, list, tuple, NoneType),
+    lambda value: value is None or _are_pairs(value.items() if isinstance(value, Mapping) else value),
+)
+
+
+def _are_pairs(values: Iterable[Any]) -> bool:
+    return all(
+        isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        for pair in values
+    )
+
+
+def pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return headers given as a mapping or as pairs as a list of pairs."""
+    return list(headers.items()) if isinstance(headers, Mapping) else [(n, v) for n, v in headers]
+
+
+def _option(default: Any, check: Check) -> Any:
+    return field(default=default, metadata={"check": check})
+
+
+class OriginRule:
+    """A named answer to "from which origins may a browser connect?"."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+SAME_HOST: Final = OriginRule("SAME_HOST")
+"""Accept an Origin whose host is the host of the Host header (any port), and no Origin at all."""
+
+ANY: Final = OriginRule("ANY")
+"""Accept every Origin: any web page in any browser may connect."""
+
+_ORIGINS = Check(
+    "SAME_HOST, ANY, or a list of origins (strings, compiled patterns of text, None)",
+    (OriginRule, list, tuple, set, frozenset),
+    lambda value: (
+        isinstance(value, OriginRule) or all(isinstance(_of_text(each), str | NoneType) for each in value)
+    ),
+)
+
+
+def _of_text(origin: Any) -> Any:
+    return origin.pattern if isinstance(origin, re.Pattern) else origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What clients and servers have in common.
+
+    Attributes:
+        max_payload: largest message accepted, in bytes, over all its fragments; more closes with
+            1009 (`ws`: maxPayload, there 100 MiB). `None`: no limit.
+        max_fragments: most frames of one message, empty ones included; more closes with 1008
+            (`ws`: maxFragments). `None`: no limit.
+        max_buffered_chunks: most reads from the socket for one frame; more closes with 1008
+            (`ws`: maxBufferedChunks). `None`: no limit.
+        max_pending_auto_pongs: most automatic pongs waiting for a peer that does not read; more
+            cuts the connection (`ws`: maxPendingAutoPongs). `None`: no limit.
+        auto_pong: answer pings (`ws`: autoPong).
+        skip_utf8_validation: take ill-formed UTF-8 in text messages and close reasons, replacing
+            what cannot be decoded by U+FFFD (`ws`: skipUTF8Validation).
+        handshake_timeout: longest time of the whole opening handshake, TLS included.
+        close_timeout: longest time from the start of the closing handshake until the connection is
+            cut (`ws`: closeTimeout, there 30).
+        ping_interval: time between keepalive pings; `None`: no keepalive.
+        ping_timeout: longest silence of the peer after a keepalive ping; `None`: never cut.
+        write_timeout: longest time in which the peer takes nothing of what waits to be sent;
+            `None`: never cut.
+        max_queue: received messages kept for `recv()` before reading pauses; it also pauses not
+            before 64 KiB are kept.
+        high_water: bytes waiting to be sent above which awaiting `send()` waits.
+        max_buffered: bytes waiting to be sent, beside the message being sent, above which the peer
+            is cut off as a slow consumer; `None`: no limit.
+        max_head_size: largest request or response head, in bytes.
+        max_head_line: longest line in it, in bytes.
+        max_headers: most headers in it.
+    """
+
+    max_payload: int | None = _option(16 * MIB, _size(0, none="no limit"))
+    max_fragments: int | None = _option(131072, _size(1, none="no limit"))
+    max_buffered_chunks: int | None = _option(262144, _size(1, none="no limit"))
+    max_pending_auto_pongs: int | None = _option(60, _size(1, none="no limit"))
+    auto_pong: bool = _option(True, _FLAG)
+    skip_utf8_validation: bool = _option(False, _FLAG)
+    handshake_timeout: float | None = _option(10.0, _seconds(none="no limit"))
+    close_timeout: float = _option(10.0, _seconds())
+    ping_interval: float | None = _option(20.0, _seconds(none="no keepalive"))
+    ping_timeout: float | None = _option(20.0, _seconds(none="no limit"))
+    write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
+    max_queue: int = _option(16, _size(1))
+    high_water: int = _option(64 * KIB, _size(0))
+    max_buffered: int | None = _option(16 * MIB, _size(0, none="no limit"))
+    max_head_size: int = _option(16 * KIB, _size(128))
+    max_head_line: int = _option(8 * KIB, _size(64))
+    max_headers: int = _option(100, _size(8))
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            error = each.metadata["check"].error(each.name, value)
+            if error is not None:
+                raise error
+
+    @classmethod
+    def from_keywords(cls, caller: str, keywords: Mapping[str, Any]) -> Self:
+        """Build the options from a door's keyword arguments.
+
+        Args:
+            caller: the door's name, for the error message.
+            keywords: what was passed to it.
+
+        Returns:
+            The checked options.
+
+        Raises:
+            TypeError: a keyword is unknown (the message names the nearest one), or a value has a
+                wrong type.
+            ValueError: a value is out of range.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in keywords:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(f"{caller}() got an unknown option {name!r}{hint}")
+        return cls(**keywords)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions(Options):
+    """What a client can be told beside `Options`.
+
+    Attributes:
+        protocol_version: 13, or 8 for draft 8 to 12 (`ws`: protocolVersion).
+        origin: value of the Origin header (`Sec-WebSocket-Origin` for version 8); `None`: none.
+        headers: more headers of the request, a mapping or pairs of strings (`ws`: headers).
+        auth: `(user, password)` for Basic authentication; the URL's user info comes first.
+        generate_mask: called for each frame, returns its 4-byte masking key; `None`: keys from
+            `os.urandom` (`ws`: generateMask).
+        ssl: for wss: an `ssl.SSLContext`; `None` or `True`: one that verifies the server; `False`: one
+            that verifies nothing, so that anyone on the way can read and change everything.
+        server_hostname: the name that the server's certificate must be for; `None`: the URL's host.
+        sock: a connected stream socket to use instead of connecting; the client owns it then.
+        local_address: `(host, port)` to connect from.
+        family: `socket.AF_INET` or `AF_INET6` to use only these addresses; 0: all.
+    """
+
+    protocol_version: int = _option(13, _VERSION)
+    origin: str | None = _option(None, _TEXT)
+    headers: Any = _option(None, _HEADERS)
+    auth: tuple[str, str] | None = _option(None, _AUTH)
+    generate_mask: Callable[[], bytes] | None = _option(None, _CALLABLE)
+    ssl: Any = _option(None, _SSL)
+    server_hostname: str | None = _option(None, _TEXT)
+    sock: Any = _option(None, _SOCKET)
+    local_address: tuple[str, int] | None = _option(None, _ADDRESS)
+    family: int = _option(0, _size(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions(Options):
+    """What a server can be told beside `Options`.
+
+    Attributes:
+        path: the only path that is accepted, query aside; others get 404 (`ws`: path). `None`: all.
+        origins: `SAME_HOST`, `ANY`, or a list of strings, compiled patterns and `None` (a request
+            without an Origin); others get 403.
+        handle_protocols: called with the offered subprotocols (a tuple) and the request if the client
+            offered any; returns the chosen one, or `None` (`ws`: handleProtocols). Default: the first.
+        verify_client: called with `VerifyInfo`; falsy refuses with 401, a `Response` is the refusal.
+            May be a coroutine function (`ws`: verifyClient).
+        process_request: called with each request, also those that ask for no WebSocket; returns
+            `None` to go on, or a `Response`. May be a coroutine function.
+        client_tracking: keep the set `clients` (`ws`: clientTracking).
+        backlog: length of the queue of connections not yet accepted (`ws`: backlog).
+        max_connections: most connections at a time; more get 503. `None`: no limit.
+        max_connections_per_ip: the same for one address.
+        sock: a listening stream socket to use, instead of host and port; the server owns it then.
+        unix_path: path of a UNIX socket to listen at, instead of host and port.
+        ssl: an `ssl.SSLContext` with the server's certificate, for wss.
+        reuse_port: let other processes listen at the same port (SO_REUSEPORT).
+    """
+
+    path: str | None = _option(None, _PATH)
+    origins: Any = _option(SAME_HOST, _ORIGINS)
+    handle_protocols: Callable[..., Any] | None = _option(None, _CALLABLE)
+    verify_client: Callable[..., Any] | None = _option(None, _CALLABLE)
+    process_request: Callable[..., Any] | None = _option(None, _CALLABLE)
+    client_tracking: bool = _option(True, _FLAG)
+    backlog: int = _option(511, _size(1))
+    max_connections: int | None = _option(None, _size(1, none="no limit"))
+    max_connections_per_ip: int | None = _option(None, _size(1, none="no limit"))
+    sock: Any = _option(None, _SOCKET)
+    unix_path: str | None = _option(None, _TEXT)
+    ssl: Any = _option(None, _CONTEXT)
+    reuse_port: bool = _option(False, _FLAG)

@@ -1,0 +1,366 @@
+"""The client's side of the opening handshake."""
+
+import base64
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsline.errors import HandshakeError, InvalidHeader, InvalidStatus, InvalidUpgrade, NegotiationError
+from wsline.handshake.client import USER_AGENT, ClientHandshake
+from wsline.handshake.extensions import ExtensionOffer
+from wsline.handshake.key import is_key
+from wsline.handshake.server import ServerHandshake
+from wsline.handshake.uri import parse_uri
+from wsline.options import ClientOptions, ServerOptions
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+GOOD: dict[str, str | None] = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Accept": ACCEPT,
+}
+
+
+def client(
+    protocols: Sequence[str] = (), *, url: str = "ws://h/", extensions: Any = (), **options: Any
+) -> ClientHandshake:
+    return ClientHandshake(parse_uri(url), ClientOptions(**options), protocols, KEY, extensions=extensions)
+
+
+def head(
+    changes: Mapping[str, str | None] | None = None,
+    *more: str,
+    start: str = "HTTP/1.1 101 Switching Protocols",
+) -> bytes:
+    """Build a response: the good one, with headers changed (`None`: left out) and lines added."""
+    lines = [f"{name}: {value}" for name, value in {**GOOD, **(changes or {})}.items() if value is not None]
+    return "\r\n".join([start, *lines, *more, "", ""]).encode("latin-1")
+
+
+def refused(handshake: ClientHandshake, data: bytes) -> HandshakeError:
+    with pytest.raises(HandshakeError) as raised:
+        handshake.receive(data)
+    assert raised.value.request is handshake.request
+    return raised.value
+
+
+class TestBuild:
+    def test_the_least(self) -> None:
+        assert client(url="ws://h:8080/a?b").build() == (
+            b"GET /a?b HTTP/1.1\r\n"
+            b"Host: h:8080\r\n"
+            b"Upgrade: websocket\r\n"
+            b"Connection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Version: 13\r\n"
+            b"User-Agent: " + USER_AGENT.encode() + b"\r\n\r\n"
+        )
+
+    def test_the_most(self) -> None:
+        handshake = client(
+            ["a", "b"],
+            url="wss://u:p@h/",
+            origin="http://o",
+            headers=[("X", "1"), ("Cookie", "c"), ("x", "2")],
+            extensions=[ExtensionOffer("e", [("f", "1")])],
+        )
+        assert list(handshake.request.headers.items())[5:] == [
+            ("Origin", "http://o"),
+            ("Sec-WebSocket-Protocol", "a,b"),
+            ("Sec-WebSocket-Extensions", "e; f=1"),
+            ("Authorization", "Basic dTpw"),
+            ("User-Agent", USER_AGENT),
+            ("X", "1"),
+            ("Cookie", "c"),
+            ("x", "2"),
+        ]
+        assert handshake.request.secure
+
+    def test_version_8_has_its_own_origin_header(self) -> None:
+        headers = client(protocol_version=8, origin="http://o").request.headers
+        assert headers["Sec-WebSocket-Version"] == "8"
+        assert headers["Sec-WebSocket-Origin"] == "http://o"
+        assert "Origin" not in headers
+
+    def test_each_handshake_has_a_new_key(self) -> None:
+        keys = {
+            ClientHandshake(parse_uri("ws://h/"), ClientOptions()).request.headers["Sec-WebSocket-Key"]
+            for _ in "abc"
+        }
+        assert len(keys) == 3
+        assert all(is_key(key) for key in keys)
+
+    def test_the_headers_of_the_handshake_win(self) -> None:
+        theirs = {"upgrade": "x", "Connection": "x", "Sec-WebSocket-KEY": "x", "Sec-WebSocket-Version": "7"}
+        assert client(headers=theirs).build() == client().build()
+
+    def test_other_headers_can_be_replaced_in_their_place(self) -> None:
+        headers = client(
+            headers={"host": "other:1", "user-agent": "mine", "ORIGIN": "http://mine"}, origin="http://o"
+        ).request.headers
+        assert next(iter(headers)) == "Host"
+        assert headers.get_all("Host") == ["other:1"]
+        assert headers.get_all("User-Agent") == ["mine"]
+        assert headers.get_all("Origin") == ["http://mine"]
+
+    @pytest.mark.parametrize(
+        ("name", "instead"),
+        [
+            ("Sec-WebSocket-Protocol", "name the subprotocols in `protocols`"),
+            ("sec-websocket-extensions", "extensions have options of their own"),
+            ("Content-Length", "a WebSocket handshake has no body"),
+            ("Transfer-Encoding", "a WebSocket handshake has no body"),
+        ],
+    )
+    def test_headers_that_the_handshake_must_know(self, name: str, instead: str) -> None:
+        with pytest.raises(ValueError, match=f"^header {name} cannot be set: {instead}"):
+            client(headers={name: "1"})
+
+    def test_there_is_one_host(self) -> None:
+        with pytest.raises(ValueError, match=r"^header Host: a request has one, not 2"):
+            client(headers=[("Host", "a"), ("host", "b")])
+
+    @pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\0b"])
+    def test_nothing_that_splits_a_header_is_sent(self, value: str) -> None:
+        with pytest.raises(ValueError, match=r"^header X: "):
+            client(headers={"X": value})
+        with pytest.raises(ValueError, match=r"^header Origin: "):
+            client(origin=value)
+        with pytest.raises(ValueError, match=r"^header User-Agent: "):
+            client(headers={"User-Agent": value})
+
+    @pytest.mark.parametrize(
+        ("url", "auth", "headers", "authorization"),
+        [
+            ("ws://h/", None, None, None),
+            ("ws://h/", ("u", "p\u20ac:"), None, "u:p\u20ac:"),
+            ("ws://v:%40@h/", ("u", "p"), None, "v:@"),
+            ("ws://v@h/", None, None, "v:"),
+        ],
+    )
+    def test_credentials(
+        self, url: str, auth: tuple[str, str] | None, headers: Any, authorization: str | None
+    ) -> None:
+        sent = client(url=url, auth=auth, headers=headers).request.headers.get("Authorization")
+        if authorization is None:
+            assert sent is None
+        else:
+            assert sent == "Basic " + base64.b64encode(authorization.encode()).decode()
+
+    def test_an_authorization_header_wins_over_credentials(self) -> None:
+        handshake = client(url="ws://v:w@h/", auth=("u", "p"), headers={"authorization": "Bearer t"})
+        assert handshake.request.headers.get_all("Authorization") == ["Bearer t"]
+
+    def test_a_user_has_no_colon(self) -> None:
+        with pytest.raises(ValueError, match="user 'a:b': must not contain a colon"):
+            client(auth=("a:b", "c"))
+
+    def test_a_string_is_one_subprotocol(self) -> None:
+        assert client("chat").request.headers["Sec-WebSocket-Protocol"] == "chat"
+
+    @pytest.mark.parametrize(
+        ("protocols", "named"),
+        [
+            ("", ""),
+            ("a b", "a b"),
+            ("a,b", "a,b"),
+            (["a", "b", "a"], "a"),
+            (["a", "b\r\nX: y"], "b\r\nX: y"),
+            ("\xe9", "\xe9"),
+        ],
+    )
+    def test_subprotocols_that_cannot_be_offered(self, protocols: Sequence[str], named: str) -> None:
+        with pytest.raises(
+            ValueError, match=r"^An invalid or duplicated subprotocol was specified: "
+        ) as raised:
+            client(protocols)
+        assert str(raised.value).endswith(ascii(named))
+
+
+class TestReceive:
+    def test_an_open_websocket(self) -> None:
+        handshake = client()
+        data = head() + b"\x81\x00"
+        assert handshake.receive(data[:20]) is None
+        assert handshake.response is None
+        response = handshake.receive(data[20:])
+        assert response is not None
+        assert response is handshake.response
+        assert (response.status, handshake.trailing) == (101, b"\x81\x00")
+        assert (handshake.protocol, handshake.extensions) == (None, ())
+        handshake.receive_eof()
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            head({"Upgrade": "WebSocket", "Connection": "keep-alive, UPGRADE"}),
+            head().replace(b"Sec-WebSocket-Accept", b"sec-websocket-accept"),
+            head({"Set-Cookie": "a"}, "Set-Cookie: b"),
+            b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head(),
+            head(start="HTTP/1.1 101"),
+        ],
+    )
+    def test_good_responses(self, data: bytes) -> None:
+        assert client().receive(data) is not None
+
+    @pytest.mark.parametrize(
+        ("data", "kind", "text"),
+        [
+            (head({"Upgrade": None}), InvalidUpgrade, "Invalid Upgrade header: '', not websocket"),
+            (head({"Upgrade": "h2c"}), InvalidUpgrade, "Invalid Upgrade header: 'h2c', not websocket"),
+            (head({}, "Upgrade: websocket"), InvalidUpgrade, "Invalid Upgrade header"),
+            (head({"Connection": None}), InvalidUpgrade, "Invalid Connection header: '' has no Upgrade"),
+            (
+                head({"Connection": "close"}),
+                InvalidUpgrade,
+                "Invalid Connection header: 'close' has no Upgrade",
+            ),
+            (
+                head(start="HTTP/1.0 101 S"),
+                InvalidUpgrade,
+                "Invalid HTTP version: HTTP/1.0; a 101 is HTTP/1.1",
+            ),
+            (
+                head({"Sec-WebSocket-Accept": None}),
+                InvalidHeader,
+                f"Invalid Sec-WebSocket-Accept header: there is none, expected '{ACCEPT}'",
+            ),
+            (
+                head({"Sec-WebSocket-Accept": "x"}),
+                InvalidHeader,
+                f"Invalid Sec-WebSocket-Accept header: 'x', expected '{ACCEPT}'",
+            ),
+            (
+                head({}, f"Sec-WebSocket-Accept: {ACCEPT}"),
+                InvalidHeader,
+                f"Invalid Sec-WebSocket-Accept header: '{ACCEPT}, {ACCEPT}', expected",
+            ),
+            (
+                head({"Sec-WebSocket-Protocol": "a"}),
+                NegotiationError,
+                "Server sent a subprotocol but none was requested: 'a'",
+            ),
+            (
+                head({"Sec-WebSocket-Extensions": "a"}),
+                NegotiationError,
+                "Server sent a Sec-WebSocket-Extensions header but no extension was requested: 'a'",
+            ),
+        ],
+    )
+    def test_a_101_that_does_not_agree(self, data: bytes, kind: type[HandshakeError], text: str) -> None:
+        handshake = client()
+        error = refused(handshake, data)
+        assert type(error) is kind
+        assert str(error).startswith(text)
+        assert error.response is handshake.response
+
+    def test_the_chosen_subprotocol(self) -> None:
+        handshake = client(["a", "b"])
+        handshake.receive(head({"Sec-WebSocket-Protocol": "b"}))
+        assert handshake.protocol == "b"
+
+    @pytest.mark.parametrize(
+        ("lines", "text"),
+        [
+            ((), "Server sent no subprotocol (requested: a, b)"),
+            (("Sec-WebSocket-Protocol: c",), "Server sent an invalid subprotocol: 'c' (requested: a, b)"),
+            (("Sec-WebSocket-Protocol: A",), "Server sent an invalid subprotocol: 'A' (requested: a, b)"),
+            (("Sec-WebSocket-Protocol:",), "Server sent an invalid subprotocol: '' (requested: a, b)"),
+            (
+                ("Sec-WebSocket-Protocol: a",) * 2,
+                "Server sent an invalid subprotocol: 'a, a' (requested: a, b)",
+            ),
+        ],
+    )
+    def test_a_subprotocol_must_be_one_of_those_requested(self, lines: tuple[str, ...], text: str) -> None:
+        error = refused(client(["a", "b"]), head({}, *lines))
+        assert type(error) is NegotiationError
+        assert str(error) == text
+
+    def test_the_answers_to_offered_extensions(self) -> None:
+        handshake = client(extensions=[ExtensionOffer("a", []), ExtensionOffer("b", [])])
+        handshake.receive(head({"Sec-WebSocket-Extensions": "b; c=1"}))
+        assert handshake.extensions == (ExtensionOffer("b", [("c", "1")]),)
+
+    @pytest.mark.parametrize(
+        ("header", "text"),
+        [
+            ("b", "Server indicated an extension that was not requested: 'b'"),
+            ("a; ", "Invalid Sec-WebSocket-Extensions header: a token expected at index 2"),
+        ],
+    )
+    def test_extensions_must_have_been_offered(self, header: str, text: str) -> None:
+        error = refused(
+            client(extensions=[ExtensionOffer("a", [])]), head({"Sec-WebSocket-Extensions": header})
+        )
+        assert type(error) is NegotiationError
+        assert str(error).startswith(text)
+
+    @pytest.mark.parametrize("status", [200, 301, 401, 403, 426, 503])
+    def test_another_status(self, status: int) -> None:
+        handshake = client()
+        start = f"HTTP/1.1 {status} X"
+        assert handshake.receive(head({}, "Content-Length: 5", start=start)) is None
+        error = refused(handshake, b"sorry")
+        assert type(error) is InvalidStatus
+        assert str(error) == f"Unexpected server response: {status}"
+        assert (error.response.status, error.response.body) == (status, b"sorry")
+
+    @pytest.mark.parametrize("data", [b"hello\r\n", b"\x00", b"HTTP/1.1 101 S\r\nA: " + b"b" * 9000])
+    def test_what_is_not_http(self, data: bytes) -> None:
+        assert refused(client(), data).response is None
+
+    @given(st.binary(max_size=300), st.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", head()[:-2]]))
+    def test_any_bytes_raise_only_handshake_errors(self, data: bytes, prefix: bytes) -> None:
+        handshake = client()
+        try:
+            handshake.receive(prefix + data)
+            handshake.receive_eof()
+        except HandshakeError as error:
+            assert error.request is handshake.request
+
+    @given(st.lists(st.integers(0, 200)))
+    def test_cuts_do_not_matter(self, cuts: list[int]) -> None:
+        data = head({"Sec-WebSocket-Protocol": "b"}) + b"\x81\x03abc"
+        places = [0, *sorted(cuts), len(data)]
+        handshake, whole = client(["a", "b"]), client(["a", "b"])
+        for start, end in itertools.pairwise(places):
+            handshake.receive(data[start:end])
+        assert handshake.response == whole.receive(data)
+        assert handshake.trailing == whole.trailing == b"\x81\x03abc"
+        assert handshake.protocol == "b"
+
+
+class TestReceiveEof:
+    @pytest.mark.parametrize("data", [b"", b"HTTP/1.1 101 Switching"])
+    def test_within_the_head(self, data: bytes) -> None:
+        handshake = client()
+        handshake.receive(data)
+        with pytest.raises(HandshakeError, match=f"after {len(data)} bytes of the server's answer") as raised:
+            handshake.receive_eof()
+        assert raised.value.request is handshake.request
+
+    def test_within_the_body(self) -> None:
+        handshake = client()
+        assert handshake.receive(b"HTTP/1.1 403 Forbidden\r\n\r\nno ent") is None
+        with pytest.raises(InvalidStatus, match="Unexpected server response: 403") as raised:
+            handshake.receive_eof()
+        assert raised.value.response.body == b"no ent"
+
+
+@pytest.mark.parametrize("version", [13, 8])
+@pytest.mark.parametrize("url", ["ws://h:1/a", "wss://[::1]/", "ws+unix:/a:/b?c"])
+def test_client_and_server_agree(version: int, url: str) -> None:
+    handshake = client(["a", "b"], url=url, protocol_version=version)
+    server = ServerHandshake(ServerOptions())
+    request = server.receive(handshake.build())
+    assert request is not None
+    server.check(request)
+    handshake.receive(server.accept(request, protocol="b").build())
+    assert handshake.protocol == "b"

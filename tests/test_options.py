@@ -1,0 +1,233 @@
+"""The options: every one at, under and over what is allowed, and of a wrong type."""
+
+import math
+import re
+import socket
+import ssl
+import sys
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from wsline.aio.keywords import ClientKeywords, Keywords, ServerKeywords
+from wsline.options import ANY, SAME_HOST, ClientOptions, Options, OriginRule, ServerOptions, pairs
+
+MOST = 2**63 - 1
+SECOND = "a finite number of seconds above 0"
+
+GOOD_SECONDS = [5e-324, 1, 0.5, 1e9, sys.float_info.max]
+BAD_SECONDS = [0, 0.0, -1, -0.5, math.inf, -math.inf, math.nan, 10**400]
+NO_NUMBER = ["5", b"5", True, False, [5], 1j]
+
+
+class Kind:
+    """What one option may be: the text of its errors, good values, values out of range, wrong types."""
+
+    def __init__(self, allowed: str, good: list[Any], bad: list[Any], wrong: list[Any]) -> None:
+        self.allowed, self.good, self.bad, self.wrong = allowed, good, bad, wrong
+
+
+def size(least: int, none: str = "") -> Kind:
+    allowed = f"an integer from {least} to 2**63 - 1" + (f", or None for {none}" if none else "")
+    good = [least, least + 1, MOST, *([None] if none else [])]
+    wrong = ["5", True, False, 5.0, [5], *([] if none else [None])]
+    return Kind(allowed, good, [least - 1, -5, -(2**70), MOST + 1, 2**70], wrong)
+
+
+def seconds(none: str = "") -> Kind:
+    allowed = SECOND + (f", or None for {none}" if none else "")
+    return Kind(
+        allowed, GOOD_SECONDS + ([None] if none else []), BAD_SECONDS, NO_NUMBER + ([] if none else [None])
+    )
+
+
+def sockets() -> list[Any]:
+    with socket.socket() as sock:
+        return [None, sock]
+
+
+TEXT = Kind("a string or None", ["", "x", None], [], [b"x", 5, True])
+FLAG = Kind("True or False", [True, False], [], [None, 0, 1, "yes"])
+CALLABLE = Kind("a callable or None", [None, print, lambda: None], [], [5, "x", True, b"abcd"])
+SOCKET = Kind("a stream socket or None", sockets(), [], [5, "x", True])
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+KINDS: dict[str, Kind] = {
+    "max_payload": size(0, "no limit"),
+    "max_fragments": size(1, "no limit"),
+    "max_buffered_chunks": size(1, "no limit"),
+    "max_pending_auto_pongs": size(1, "no limit"),
+    "auto_pong": FLAG,
+    "skip_utf8_validation": FLAG,
+    "handshake_timeout": seconds("no limit"),
+    "close_timeout": seconds(),
+    "ping_interval": seconds("no keepalive"),
+    "ping_timeout": seconds("no limit"),
+    "write_timeout": seconds("no limit"),
+    "max_queue": size(1),
+    "high_water": size(0),
+    "max_buffered": size(0, "no limit"),
+    "max_head_size": size(128),
+    "max_head_line": size(64),
+    "max_headers": size(8),
+}
+CLIENT_KINDS: dict[str, Kind] = {
+    "protocol_version": Kind("13 or 8", [13, 8], [0, 12, 14, -13], ["13", None, True, 13.0]),
+    "origin": TEXT,
+    "headers": Kind(
+        "a mapping, or a list of pairs, of strings",
+        [None, {}, {"a": "b"}, [], [("a", "b"), ["c", "d"]], (("a", "b"),)],
+        [{"a": 5}, {5: "a"}, ["ab"], [5], [("a",)], [("a", "b", "c")], [("a", b"b")], [None]],
+        ["a: b", 5, {"a"}, True],
+    ),
+    "auth": Kind(
+        "a tuple (user, password) of strings, or None",
+        [None, ("u", "p"), ("", "")],
+        [(), ("u",), ("u", "p", "x"), ("u", None), (b"u", "p")],
+        ["u:p", ["u", "p"], True],
+    ),
+    "generate_mask": CALLABLE,
+    "ssl": Kind(
+        "an ssl.SSLContext, True, False or None", [None, True, False, CONTEXT], [], [0, 1, 1.0, "yes", b""]
+    ),
+    "server_hostname": TEXT,
+    "sock": SOCKET,
+    "local_address": Kind(
+        "a tuple (host, port) of a string and an integer, or None",
+        [None, ("127.0.0.1", 0), ("", 5)],
+        [(), ("a",), ("a", "5"), (5, 5), ("a", 5, 0), ("a", True)],
+        ["a:5", ["a", 5], True],
+    ),
+    "family": size(0),
+}
+SERVER_KINDS: dict[str, Kind] = {
+    "path": Kind(
+        'a string that begins with "/", or None', [None, "/", "/a"], ["", "a", "a/"], [b"/", 5, True]
+    ),
+    "origins": Kind(
+        "SAME_HOST, ANY, or a list of origins (strings, compiled patterns of text, None)",
+        [SAME_HOST, ANY, [], ["https://a", None], (re.compile("x"),), {"a"}, frozenset({None})],
+        [[5], [b"https://a"], [re.compile(b"x")], ["a", True]],
+        [None, "https://a", re.compile("x"), {"a": "b"}, True],
+    ),
+    "handle_protocols": CALLABLE,
+    "verify_client": CALLABLE,
+    "process_request": CALLABLE,
+    "client_tracking": FLAG,
+    "backlog": size(1),
+    "max_connections": size(1, "no limit"),
+    "max_connections_per_ip": size(1, "no limit"),
+    "sock": SOCKET,
+    "unix_path": TEXT,
+    "ssl": Kind("an ssl.SSLContext or None", [None, CONTEXT], [], [True, False, 0, "yes"]),
+    "reuse_port": FLAG,
+}
+
+EVERY = [
+    *((ClientOptions, name, kind) for name, kind in (KINDS | CLIENT_KINDS).items()),
+    *((ServerOptions, name, kind) for name, kind in (KINDS | SERVER_KINDS).items()),
+    *((Options, name, kind) for name, kind in KINDS.items()),
+]
+CLASSES: dict[type[Options], tuple[set[str], type]] = {
+    Options: (set(KINDS), Keywords),
+    ClientOptions: (set(KINDS | CLIENT_KINDS), ClientKeywords),
+    ServerOptions: (set(KINDS | SERVER_KINDS), ServerKeywords),
+}
+
+
+@pytest.mark.parametrize("options", CLASSES)
+def test_every_option_is_tested_here_and_typed_for_the_doors(options: type[Options]) -> None:
+    tested, keywords = CLASSES[options]
+    names = {each.name for each in fields(options)}
+    assert names == tested
+    assert set(keywords.__annotations__) == names
+    assert keywords.__required_keys__ == frozenset()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("options", "name", "kind"), EVERY)
+def test_what_an_option_may_be(options: type[Options], name: str, kind: Kind) -> None:
+    assert kind.good
+    for value in kind.good:
+        assert getattr(options(**{name: value}), name) is value
+
+
+@pytest.mark.parametrize(("options", "name", "kind"), EVERY)
+def test_what_an_option_may_not_be(options: type[Options], name: str, kind: Kind) -> None:
+    assert kind.bad or kind.wrong
+    for value, error in [(bad, ValueError) for bad in kind.bad] + [
+        (wrong, TypeError) for wrong in kind.wrong
+    ]:
+        with pytest.raises(error) as raised:
+            options(**{name: value})
+        assert type(raised.value) is error
+        assert str(raised.value) == f"{name}={value!r}: must be {kind.allowed}"
+
+
+@pytest.mark.parametrize("options", CLASSES)
+def test_the_defaults_are_allowed(options: type[Options]) -> None:
+    made = options()
+    again = options(**{each.name: getattr(made, each.name) for each in fields(options)})
+    assert again == made
+
+
+def test_the_defaults_that_guard() -> None:
+    made = Options()
+    assert made.max_payload == 16 << 20
+    assert made.max_fragments == 131072
+    assert made.max_buffered_chunks == 262144
+    assert made.max_pending_auto_pongs == 60
+    assert made.max_buffered == 16 << 20
+    assert (made.handshake_timeout, made.close_timeout, made.write_timeout) == (10, 10, 30)
+    assert (made.ping_interval, made.ping_timeout) == (20, 20)
+    assert ServerOptions().origins is SAME_HOST
+
+
+def test_options_do_not_change() -> None:
+    made = Options()
+    with pytest.raises(FrozenInstanceError):
+        made.max_payload = 5  # type: ignore[misc]
+
+
+def test_origin_rules_show_their_names() -> None:
+    assert repr(SAME_HOST) == "SAME_HOST"
+    assert repr(ANY) == "ANY"
+    assert isinstance(ANY, OriginRule)
+
+
+def test_headers_become_pairs() -> None:
+    assert pairs({"a": "b", "c": "d"}) == pairs([("a", "b"), ("c", "d")]) == [("a", "b"), ("c", "d")]
+
+
+# -- keyword arguments
+
+
+def test_keywords_become_options() -> None:
+    made = ServerOptions.from_keywords("serve", {"max_payload": None, "path": "/chat"})
+    assert made == ServerOptions(max_payload=None, path="/chat")
+    assert type(Options.from_keywords("x", {})) is Options
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("max_playload", "; did you mean 'max_payload'?"),
+        ("maxPayload", "; did you mean 'max_payload'?"),
+        ("ping_intervall", "; did you mean 'ping_interval'?"),
+        ("zzz", ""),
+    ],
+)
+def test_an_unknown_keyword_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        ClientOptions.from_keywords("connect", {name: 5})
+    assert str(raised.value) == f"connect() got an unknown option {name!r}{hint}"
+
+
+def test_a_bad_keyword_is_refused_as_a_bad_option() -> None:
+    with pytest.raises(ValueError, match=r"^max_queue=0: must be an integer from 1 to "):
+        ServerOptions.from_keywords("serve", {"max_queue": 0})
+
+
+def test_options_of_the_other_end_are_unknown() -> None:
+    with pytest.raises(TypeError, match="unknown option 'backlog'"):
+        ClientOptions.from_keywords("connect", {"backlog": 5})
