@@ -1,0 +1,398 @@
+"""An open WebSocket without I/O: bytes in, events out, deadlines as data.
+
+A door feeds it what the socket gives, sends what it puts into `output`, calls `on_deadline` when
+`deadline` has come, and lets go of the socket as `exit` says. Everything else is decided here.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from . import closing
+from .errors import (
+    CloseInfo,
+    ConnectionClosed,
+    InvalidState,
+    KeepaliveTimeout,
+    LocalProtocolError,
+    RemoteProtocolError,
+    WebSocketError,
+    WriteTimeout,
+)
+from .liveness import NEVER, Keepalive, PingLedger
+from .options import Options
+from .spec import MAX_CLOSE_REASON, CloseCode, Opcode, Role, State
+from .states import Exit, Input, next_state
+from .wire.close import Close, build_close, check_close
+from .wire.kernels import Assembly, Output
+from .wire.messages import MessageReader, Ping, Pong
+from .wire.sender import MessageSender
+
+__all__ = ["Connection"]
+
+
+# So long, at most, we wait for the peer's FIN when all is said, in seconds (RFC 6455 §7.1.1).
+_LINGER: Final = 1.0
+
+_OPEN: Final = 1
+
+
+class Connection:
+    """One end of a WebSocket.
+
+    Args:
+        role: which end.
+        options: the limits, times and switches.
+        clock: returns the time in seconds, never going back.
+        output: where the bytes to be sent go; default: a new one.
+        generate_mask: see `FrameWriter`.
+
+    Attributes:
+        state: a `State`.
+        output: bytes that the door must send, in order.
+        pings: the `PingLedger`.
+        exit: an `Exit`; what the door does once `output` is flushed.
+        cause: the exception that ended or failed the connection, if one did.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        options: Options,
+        clock: Callable[[], float],
+        output: Output | None = None,
+        generate_mask: Callable[[], bytes] | None = None,
+    ) -> None:
+        self.role = role
+        self.options = options
+        self.output = Output() if output is None else output
+        self.state = int(State.CONNECTING)
+        self.exit = int(Exit.NONE)
+        self.pings = PingLedger()
+        self.cause: BaseException | None = None
+        self.sent_close: Close | None = None
+        self.received_close: Close | None = None
+        self.initiator: str | None = None
+        self._is_terminated = False
+        self._clock = clock
+        self._reader = MessageReader(role, options)
+        self._sender = MessageSender(role, self.output, generate_mask)
+        self._keepalive: Keepalive | None = None
+        self._heard = False
+        self._close_due = NEVER
+        self._write_due = NEVER
+        self._unacknowledged: Close | None = None
+        self._held_pong: bytes | None = None
+        self._held_pongs = 0
+
+    def _move(self, happened: Input) -> None:
+        self.state = int(next_state(State(self.state), happened))
+
+    def open(self) -> None:
+        """Note that the opening handshake succeeded."""
+        self._move(Input.OPENED)
+        options = self.options
+        if options.ping_interval is not None:
+            self._keepalive = Keepalive(options.ping_interval, options.ping_timeout, self._clock())
+
+    # -- in
+
+    def receive(self, buffer: bytearray, start: int, end: int) -> list[Any]:
+        """Take bytes from the peer.
+
+        Args:
+            buffer: holds them, and `wire.messages.HEADROOM` free bytes before; they are overwritten.
+            start: where they begin.
+            end: where they end.
+
+        Returns:
+            The events: `str`, `bytes`, `Ping`, `Pong`, `Close`. Pings are answered and pongs noted
+            already. A close frame takes effect with `acknowledge_close`, so that the messages before it
+            can still be answered. A peer that breaks a rule has failed the connection: `cause` is the
+            `RemoteProtocolError`.
+        """
+        events: list[Any] = []
+        self._heard = True
+        try:
+            self._reader.receive(buffer, start, end, events)
+        except LocalProtocolError as error:
+            self._blame_peer(error)
+        if self._reader.saw_control:
+            self._act_on_control(events)
+        return events
+
+    def window(self) -> Assembly | None:
+        """Return where to receive straight to, or `None`: see `MessageReader.window`."""
+        return self._reader.window()
+
+    def window_room(self) -> int:
+        """Return how many bytes may be received into the window."""
+        return self._reader.window_room()
+
+    def receive_window(self, n: int) -> list[Any]:
+        """Take `n` bytes that were received into the window; returns the events as `receive` does."""
+        events: list[Any] = []
+        self._heard = True
+        try:
+            self._reader.receive_window(n, events)
+        except LocalProtocolError as error:
+            self._blame_peer(error)
+        return events
+
+    def receive_eof(self) -> None:
+        """Note that the peer sends nothing more; the connection is closed."""
+        self.end(None)
+
+    def end(self, cause: BaseException | None) -> None:
+        """Note that the byte stream is gone: the connection is closed.
+
+        Args:
+            cause: the exception that the socket gave, if any.
+        """
+        if self.state == State.CLOSED:
+            return
+        if self.cause is None and not (self.sent_close and self.received_close):
+            self.cause = cause
+        self._move(Input.ENDED)
+        self._reader.drop()
+        self.output.clear()
+        self._sender.drop()
+        self._held_pong = None
+        self.exit = int(Exit.CLOSE)
+        self._keepalive = None
+        self._close_due = self._write_due = NEVER
+
+    def terminate(self) -> None:
+        """Note that the application cut the connection."""
+        if self.state != State.CLOSED:
+            self._is_terminated = True
+            self.end(None)
+
+    def _blame_peer(self, error: LocalProtocolError) -> None:
+        remote = RemoteProtocolError(error.violation, error.sentence)
+        remote.__cause__ = error.__cause__
+        self.fail(remote, error.close_code)
+
+    def _act_on_control(self, events: list[Any]) -> None:
+        self._reader.saw_control = False
+        for event in events:
+            if self.state == State.CLOSED:
+                return
+            if type(event) is Ping:
+                if self.options.auto_pong and self.state == _OPEN:
+                    self._answer_ping(event.payload)
+            elif type(event) is Pong:
+                event.answered = self.pings.acknowledge(event.payload, self._clock())
+            elif type(event) is Close:
+                self._unacknowledged = event
+
+    def _answer_ping(self, payload: bytes) -> None:
+        if not self.output.blocked:
+            self._sender.send_control(Opcode.PONG, payload)
+            return
+        # RFC 6455 §5.5.3: answering only the newest of several pings is enough.
+        self._held_pong = payload
+        self._held_pongs += 1
+        if self._held_pongs > (self.options.max_pending_auto_pongs or NEVER):
+            self.end(
+                WebSocketError(
+                    f"the peer sent {self._held_pongs} pings without reading a pong"
+                    f" (option max_pending_auto_pongs)"
+                )
+            )
+
+    def acknowledge_close(self) -> None:
+        """Act on the peer's close frame, if one was received; call this when events are delivered."""
+        close, self._unacknowledged = self._unacknowledged, None
+        if close is None or self.state == State.CLOSED:
+            return
+        self.received_close = close
+        if self.sent_close is None:
+            self.initiator = "peer"
+            # RFC 6455 §5.5.1: the answer repeats the code. A mended reason can be longer than what came.
+            fits = len(close.reason.encode()) <= MAX_CLOSE_REASON
+            self._write_close(close if fits else Close(close.code))
+        self._move(Input.RECEIVED_CLOSE)
+        if self.role is Role.SERVER:
+            self.exit = int(Exit.CLOSE)
+        else:
+            self.exit = int(Exit.HALF_CLOSE)
+            self._close_due = min(self._close_due, self._clock() + _LINGER)
+
+    # -- out
+
+    def check_open(self) -> None:
+        """Check that messages can be sent.
+
+        Raises:
+            InvalidState: the opening handshake is not done.
+            ConnectionClosed: the closing handshake has begun.
+        """
+        if self.state == _OPEN:
+            return
+        if self.state == State.CONNECTING:
+            raise InvalidState("WebSocket is not open: readyState 0 (CONNECTING)")
+        raise self.closed_error()
+
+    def send_text(self, text: str, fin: bool) -> None:
+        """Write a text message, or a fragment of one; raises as `check_open` does."""
+        if self.state != _OPEN:
+            self.check_open()
+        self._sender.send_text(text, fin)
+
+    def send_binary(self, data: bytes, fin: bool) -> None:
+        """Write a binary message, or a fragment of one; raises as `check_open` does."""
+        if self.state != _OPEN:
+            self.check_open()
+        self._sender.send_binary(data, fin)
+
+    def send_frame(self, frame: bytes) -> None:
+        """Write a whole message that is framed already; raises as `check_open` does."""
+        self.check_open()
+        self._sender.send_frame(frame)
+
+    def begin_stream(self) -> None:
+        """Begin a message of fragments: see `MessageSender`; raises as `check_open` does."""
+        self.check_open()
+        self._sender.begin_stream()
+
+    def send_fragment(self, fragment: str | bytes, fin: bool) -> None:
+        """Write a fragment of it: see `MessageSender`; raises as `check_open` does."""
+        self.check_open()
+        self._sender.send_fragment(fragment, fin)
+
+    def pending(self) -> int:
+        """Return how many bytes wait to be sent, those set aside by a fragmented message included."""
+        return self.output.pending() + self._sender.aside
+
+    def send_ping(self, payload: bytes | None, waiter: Any = None) -> bytes:
+        """Write a ping and note it.
+
+        Args:
+            payload: at most 125 bytes; `None`: one that no other ping has.
+            waiter: what `Pong.answered` will give back.
+
+        Returns:
+            The payload.
+        """
+        self.check_open()
+        if payload is None:
+            payload = self.pings.new_payload()
+        self._sender.send_control(Opcode.PING, payload)
+        self.pings.sent(payload, self._clock(), waiter)
+        return payload
+
+    def send_pong(self, payload: bytes) -> None:
+        """Write a pong that nobody asked for."""
+        self.check_open()
+        self._sender.send_control(Opcode.PONG, payload)
+
+    def send_close(self, code: int | None, reason: str) -> None:
+        """Begin the closing handshake; in a later state, do nothing.
+
+        Raises:
+            TypeError, ValueError: as `check_close` does; the state is unchanged.
+            InvalidState: the opening handshake is not done.
+        """
+        check_close(code, reason)
+        if self.state == State.CONNECTING:
+            self.check_open()
+        if self.state != _OPEN:
+            return
+        self.initiator = "local"
+        self._write_close(Close(CloseCode.NO_STATUS_RECEIVED if code is None else code, reason))
+        self._move(Input.SENT_CLOSE)
+
+    def _write_close(self, close: Close) -> None:
+        self._sender.send_control(Opcode.CLOSE, build_close(close.code, close.reason))
+        self.sent_close = close
+        self._keepalive = None
+        self._close_due = self._clock() + self.options.close_timeout
+
+    def fail(self, cause: BaseException, code: CloseCode, reason: str = "") -> None:
+        """Fail the connection (RFC 6455 §7.1.7): send a close frame, read nothing more, leave.
+
+        Args:
+            cause: why; becomes `cause`.
+            code: the close code for the peer.
+            reason: the close reason for the peer.
+
+        Raises:
+            InvalidState: the opening handshake is not done.
+        """
+        if self.state == State.CLOSED:
+            return
+        self._move(Input.FAILED)
+        if self.cause is None:
+            self.cause = cause
+        if self.sent_close is None:
+            self.initiator = "local"
+            self._write_close(Close(code, reason))
+        self._reader.drop()
+        self.exit = int(Exit.HALF_CLOSE)
+        self._close_due = min(self._close_due, self._clock() + _LINGER)
+
+    # -- time
+
+    @property
+    def deadline(self) -> float | None:
+        """When `on_deadline` must be called next, on the clock; `None`: never."""
+        due = min(self._close_due, self._write_due)
+        if self._keepalive is not None:
+            due = min(due, self._keepalive.deadline)
+        return None if due == NEVER else due
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due: ping, or give the peer up (then the state is CLOSED)."""
+        if now >= self._write_due:
+            self.end(
+                WriteTimeout(
+                    f"the peer read nothing for {self.options.write_timeout} s while"
+                    f" {self.output.pending()} bytes waited (option write_timeout)"
+                )
+            )
+        elif now >= self._close_due:
+            self.end(None)
+        elif self._keepalive is not None:
+            self._keep_alive(self._keepalive, now)
+
+    def _keep_alive(self, keepalive: Keepalive, now: float) -> None:
+        if keepalive.is_lost(now, self._heard):
+            error = KeepaliveTimeout(
+                f"the peer answered no ping for {self.options.ping_timeout} s"
+                f" (options ping_interval, ping_timeout)"
+            )
+            self.fail(error, CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+        elif keepalive.is_ping_due(now):
+            self._heard = False
+            if not self.output.blocked:
+                self.send_ping(None)
+
+    def on_blocked(self) -> None:
+        """Note that the socket took not all of the output."""
+        if self._write_due == NEVER and self.options.write_timeout is not None:
+            self._write_due = self._clock() + self.options.write_timeout
+
+    def on_progress(self) -> None:
+        """Note that the socket took some of it, after it had been blocked."""
+        self._write_due = NEVER
+        # A peer that takes what we send is there, even if our ping is still behind it.
+        self._heard = True
+        if self.output.blocked:
+            self.on_blocked()
+        elif self._held_pong is not None and self.state == _OPEN:
+            self._sender.send_control(Opcode.PONG, self._held_pong)
+            self._held_pong = None
+            self._held_pongs = 0
+
+    # -- the end
+
+    @property
+    def close_info(self) -> CloseInfo:
+        """How the connection ended, as far as it is known."""
+        return closing.close_info(
+            self.role, self.sent_close, self.received_close, self.initiator, self.cause, self._is_terminated
+        )
+
+    def closed_error(self) -> ConnectionClosed:
+        """Return the exception for calls that need the connection open."""
+        return closing.closed_error(self.close_info)

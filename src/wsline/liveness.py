@@ -1,0 +1,124 @@
+"""Is the peer there? Pings and who awaits which pong, and keepalive, with deadlines as data."""
+
+import math
+from collections import deque
+from typing import Any, Final, NamedTuple
+
+__all__ = ["Keepalive", "PingLedger", "PingRecord"]
+
+NEVER: Final = math.inf
+
+_MOST_RECORDS: Final = 64
+
+
+class PingRecord(NamedTuple):
+    """A ping that waits for its pong."""
+
+    payload: bytes
+    sent_at: float
+    waiter: Any
+
+
+class PingLedger:
+    """The pings that were sent and not yet answered, oldest first.
+
+    Attributes:
+        latency: the last round-trip time, in seconds; `None` before the first pong.
+    """
+
+    def __init__(self) -> None:
+        self.latency: float | None = None
+        self._records: deque[PingRecord] = deque()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def new_payload(self) -> bytes:
+        """Return a payload that no ping in the ledger has: a pong to it is an answer to it alone."""
+        self._count += 1
+        return b"wsline %d" % self._count
+
+    def sent(self, payload: bytes, now: float, waiter: Any) -> None:
+        """Note a ping.
+
+        Args:
+            payload: what the pong will repeat.
+            now: the time, in seconds.
+            waiter: given back by `acknowledge`.
+        """
+        if len(self._records) >= _MOST_RECORDS and self._records[0].waiter is None:
+            # A peer that sends data but no pong is alive; its pings are not worth keeping.
+            self._records.popleft()
+        self._records.append(PingRecord(payload, now, waiter))
+
+    def acknowledge(self, payload: bytes, now: float) -> list[tuple[Any, float]]:
+        """Note a pong.
+
+        RFC 6455 §5.5.3 lets the peer answer only the newest of several pings, so a pong answers its ping
+        and all older ones. A pong that answers none (it is unsolicited) changes nothing.
+
+        Args:
+            payload: what it carries.
+            now: the time, in seconds.
+
+        Returns:
+            The waiters it answers, oldest first, each with its round-trip time in seconds.
+        """
+        found = next((i for i, each in enumerate(self._records) if each.payload == payload), None)
+        if found is None:
+            return []
+        answered = [self._records.popleft() for _ in range(found + 1)]
+        self.latency = now - answered[-1].sent_at
+        return [(each.waiter, now - each.sent_at) for each in answered]
+
+    def drop_all(self) -> list[Any]:
+        """Forget all pings, for the connection is closed; return their waiters."""
+        waiters = [each.waiter for each in self._records]
+        self._records.clear()
+        return waiters
+
+
+class Keepalive:
+    """When to ping, and when the peer is lost.
+
+    A ping goes out every `interval` seconds. The peer is lost when nothing at all was heard of it for
+    `timeout` seconds after a ping: not only a pong counts, for one cannot come in the middle of a frame
+    that takes long to arrive.
+
+    Args:
+        interval: seconds between pings, or `None` for no keepalive.
+        timeout: seconds, or `None` for never.
+        now: the time, in seconds.
+    """
+
+    def __init__(self, interval: float | None, timeout: float | None, now: float) -> None:
+        self._interval = NEVER if interval is None else interval
+        self._timeout = NEVER if timeout is None else timeout
+        self._ping_at = now + self._interval
+        self._lost_at = NEVER
+
+    @property
+    def deadline(self) -> float:
+        """When there is something to decide."""
+        return min(self._ping_at, self._lost_at)
+
+    def is_lost(self, now: float, heard: bool) -> bool:
+        """Decide whether the peer is lost.
+
+        Args:
+            now: the time, in seconds.
+            heard: whether anything was received since the last ping.
+        """
+        if heard:
+            self._lost_at = NEVER
+        return now >= self._lost_at
+
+    def is_ping_due(self, now: float) -> bool:
+        """Decide whether a ping must be sent now; if so, it counts as sent."""
+        if now < self._ping_at:
+            return False
+        self._ping_at = now + self._interval
+        if self._lost_at == NEVER:
+            self._lost_at = now + self._timeout
+        return True
