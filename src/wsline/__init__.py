@@ -1,0 +1,74 @@
+"""A WebSocket client and server: what `ws` is to Node.js, in the idiom of Python."""
+
+from .aio.client import connect
+from .aio.server import ServerState, WebSocketServer, serve
+from .aio.websocket import WebSocket
+from .errors import (
+    CloseInfo,
+    ConcurrencyError,
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    HandshakeError,
+    HandshakeTimeout,
+    InvalidHeader,
+    InvalidState,
+    InvalidStatus,
+    InvalidUpgrade,
+    InvalidURI,
+    KeepaliveTimeout,
+    LocalProtocolError,
+    NegotiationError,
+    ProtocolError,
+    RemoteProtocolError,
+    SlowConsumer,
+    Violation,
+    WebSocketError,
+    WriteTimeout,
+)
+from .handshake.headers import Headers
+from .handshake.http1 import Request, Response
+from .options import ANY, SAME_HOST
+from .spec import CloseCode, Opcode, State
+from .wire.kernels import COMPILED as compiled
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ANY",
+    "SAME_HOST",
+    "CloseCode",
+    "CloseInfo",
+    "ConcurrencyError",
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "HandshakeError",
+    "HandshakeTimeout",
+    "Headers",
+    "InvalidHeader",
+    "InvalidState",
+    "InvalidStatus",
+    "InvalidURI",
+    "InvalidUpgrade",
+    "KeepaliveTimeout",
+    "LocalProtocolError",
+    "NegotiationError",
+    "Opcode",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "Request",
+    "Response",
+    "ServerState",
+    "SlowConsumer",
+    "State",
+    "Violation",
+    "WebSocket",
+    "WebSocketError",
+    "WebSocketServer",
+    "WriteTimeout",
+    "__version__",
+    "compiled",
+    "connect",
+    "serve",
+]

@@ -1,0 +1,71 @@
+"""`connect`: a WebSocket to await, or to use in `async with`."""
+
+from collections.abc import Generator, Sequence
+from typing import Any, Unpack
+
+from ..handshake.client import ClientHandshake
+from ..handshake.uri import parse_uri
+from ..options import ClientOptions
+from .keywords import ClientKeywords
+from .websocket import WebSocket
+
+__all__ = ["Connect", "connect"]
+
+
+def connect(
+    url: str, protocols: str | Sequence[str] | None = None, **options: Unpack[ClientKeywords]
+) -> "Connect":
+    """Connect to a WebSocket server.
+
+    Use it as `ws = await connect(url)` or `async with connect(url) as ws`, which closes at its end.
+
+    Args:
+        url: `ws:`, `wss:`, `http:`, `https:` or `ws+unix:/path/to.sock:/resource`. User info in it
+            becomes Basic authentication.
+        protocols: the subprotocols to offer, the preferred one first; a string is one subprotocol.
+        options: see `ClientOptions`.
+
+    Returns:
+        An awaitable and asynchronous context manager of a `WebSocket`.
+
+    Raises:
+        InvalidURI, TypeError, ValueError: bad arguments; nothing was opened.
+
+    Awaiting it raises:
+        OSError: no connection came about.
+        HandshakeTimeout: it was not open after `handshake_timeout`.
+        InvalidStatus: the server answered with another status; the answer is in `response`.
+        HandshakeError: another fault of the opening handshake.
+
+    Cancelling leaves nothing open.
+
+    Source: RFC 6455 §4.1; `ws` WebSocket.
+    """
+    return Connect(url, protocols, ClientOptions.from_keywords("connect", options))
+
+
+class Connect:
+    """What `connect` returns."""
+
+    def __init__(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> None:
+        # Bad arguments fail here, before anything is awaited.
+        ClientHandshake(parse_uri(url), options, protocols or ())
+        self._arguments = (url, protocols, options)
+        self._websocket: WebSocket | None = None
+
+    async def _open(self) -> WebSocket:
+        websocket, opening = WebSocket._connect(*self._arguments)
+        await opening
+        return websocket
+
+    def __await__(self) -> Generator[Any, None, WebSocket]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> WebSocket:
+        self._websocket = await self._open()
+        return await self._websocket.__aenter__()
+
+    async def __aexit__(self, *details: Any) -> None:
+        if self._websocket is not None:
+            websocket, self._websocket = self._websocket, None
+            await websocket.__aexit__(*details)

@@ -1,0 +1,221 @@
+"""From a URL to an open channel: resolve, connect, TLS, opening handshake."""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import HandshakeError, HandshakeTimeout
+from ..handshake.client import ClientHandshake
+from ..handshake.uri import URI
+from ..options import ClientOptions
+from ..wire.kernels import Output
+from . import reactor
+from .channel import NOBODY, Channel, Consumer
+from .reactor import SocketChannel, reactor_of
+from .timers import NEVER
+from .transport import TransportProtocol
+
+__all__ = ["OnOpen", "dial"]
+
+OnOpen = Callable[[Channel, ClientHandshake], None]
+
+
+async def dial(
+    uri: URI, options: ClientOptions, handshake: ClientHandshake, output: Output, on_open: OnOpen
+) -> None:
+    """Connect and perform the opening handshake.
+
+    Args:
+        uri: where to.
+        options: how.
+        handshake: the handshake to perform.
+        output: what the channel sends from.
+        on_open: called with the channel and the handshake the moment that it has succeeded; it gives the
+            channel its consumer, and that the bytes in `handshake.trailing`.
+
+    Raises:
+        OSError: no connection came about.
+        HandshakeTimeout: `handshake_timeout` was not enough for all of it.
+        HandshakeError: the server's answer was another than wished.
+
+    Cancelling leaves nothing open.
+    """
+    opening = _Opening(asyncio.get_running_loop(), handshake, on_open)
+    try:
+        async with asyncio.timeout(options.handshake_timeout) as deadline:
+            channel = await _open_channel(uri, options, output, opening)
+            opening.start(channel)
+            await opening.done
+    except TimeoutError:
+        if not deadline.expired():  # the system has lost patience before us
+            raise
+        raise HandshakeTimeout(
+            f"Opening handshake has timed out: {uri.url} was not open after"
+            f" {options.handshake_timeout} s (option handshake_timeout)",
+            request=handshake.request,
+        ) from None
+    finally:
+        opening.leave()
+
+
+class _Opening(Consumer):
+    """Takes the server's answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handshake: ClientHandshake, on_open: OnOpen) -> None:
+        self.armed_at = NEVER
+        self.done: asyncio.Future[None] = loop.create_future()
+        self.channel: Channel | None = None
+        self._handshake = handshake
+        self._on_open = on_open
+
+    def start(self, channel: Channel) -> None:
+        self.channel = channel
+        channel.consumer = self
+        if channel.closed:
+            self.on_lost(None)
+            return
+        channel.output.put(self._handshake.build(), False, 0)
+        channel.written()
+
+    def leave(self) -> None:
+        if self.channel is not None and self.channel.consumer is self:
+            self.channel.consumer = NOBODY
+            self.channel.abort()
+        # An exception that nobody awaited (the task was cancelled) is not worth a report.
+        if self.done.done() and not self.done.cancelled():
+            self.done.exception()
+        self.done.cancel()
+        self.channel = None
+
+    def receive(self, buffer: bytearray, start: int, end: int) -> None:
+        self._step(lambda: self._handshake.receive(bytes(buffer[start:end])))
+
+    def receive_eof(self) -> None:
+        self._step(self._handshake.receive_eof)
+
+    def _step(self, step: Callable[[], object]) -> None:
+        channel = self.channel
+        if channel is None or self.done.done():
+            return
+        try:
+            if step() is not None:
+                self._on_open(channel, self._handshake)
+                self._end(None)
+        except Exception as error:
+            self._end(error)
+
+    def on_lost(self, error: OSError | None) -> None:
+        self._end(error or HandshakeError("the server closed the connection without an answer"))
+
+    def _end(self, error: Exception | None) -> None:
+        if self.done.done():  # given up meanwhile, or failed before
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
+async def _open_channel(uri: URI, options: ClientOptions, output: Output, opening: _Opening) -> Channel:
+    loop = asyncio.get_running_loop()
+    sock = options.sock if options.sock is not None else await _open_socket(uri, options)
+    try:
+        sock.setblocking(False)
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        context = _ssl_context(options.ssl) if uri.secure else None
+        if context is None and reactor.AVAILABLE:
+            return SocketChannel(reactor_of(loop), sock, output, direct=True)
+    except BaseException:
+        sock.close()
+        raise
+    return await _open_transport(loop, sock, context, uri, options, output)
+
+
+async def _open_transport(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    context: ssl.SSLContext | None,
+    uri: URI,
+    options: ClientOptions,
+    output: Output,
+) -> Channel:
+    keywords: dict[str, Any] = {}
+    if context is not None:
+        keywords["server_hostname"] = options.server_hostname or uri.host
+    channels: list[Channel] = []
+    # The protocol belongs to the channel: nothing is received before the request is sent.
+    try:
+        await loop.create_connection(
+            lambda: TransportProtocol(loop, channels.append, output), sock=sock, ssl=context, **keywords
+        )
+    except asyncio.CancelledError:
+        # The transport owns the socket, and asyncio cannot close it before TLS has begun its handshake:
+        # the end of the stream makes it close itself.
+        _shut_down(sock)
+        raise
+    except BaseException:
+        sock.close()
+        raise
+    return channels[0]
+
+
+def _shut_down(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it is closed, or the peer has reset it
+        pass
+
+
+def _ssl_context(choice: Any) -> ssl.SSLContext:
+    if isinstance(choice, ssl.SSLContext):
+        return choice
+    context = ssl.create_default_context()
+    if choice is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _open_socket(uri: URI, options: ClientOptions) -> socket.socket:
+    if uri.unix_path is not None:
+        return await _connect_socket(socket.AF_UNIX, uri.unix_path, None)
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(uri.host, uri.port, family=options.family, type=socket.SOCK_STREAM)
+    return await _connect_first([(family, address) for family, _, _, _, address in infos], uri, options)
+
+
+async def _connect_first(
+    addresses: Sequence[tuple[int, Any]], uri: URI, options: ClientOptions
+) -> socket.socket:
+    errors = []
+    for family, address in addresses:
+        try:
+            return await _connect_socket(family, address, options.local_address)
+        except OSError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    tried = "; ".join(str(each) for each in errors)
+    raise OSError(errors[-1].errno if errors else None, f"cannot connect to {uri.host}:{uri.port}: {tried}")
+
+
+async def _connect_socket(family: int, address: Any, local_address: tuple[str, int] | None) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if local_address is not None:
+            sock.bind(local_address)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except OSError as error:
+        sock.close()
+        where = address if isinstance(address, str) else f"{address[0]} port {address[1]}"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise type(error)(error.errno, f"cannot connect to {where}: {reason}") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock

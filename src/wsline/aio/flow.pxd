@@ -1,0 +1,77 @@
+cimport cython
+
+from .coroutines cimport Awaitable, run_in
+
+
+cdef object _FINISHED
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Waiter:
+    cdef public bint _asyncio_future_blocking
+    cdef object _loop, _callback, _context, _cancel_message
+    cdef bint _is_done, _is_cancelled
+
+    cdef _cancelled_error(self)
+    cpdef void wake(self, bint now) except *
+    cdef void _call_soon(self) except *
+
+
+cdef class Done(Awaitable):
+    cpdef step(self)
+
+
+cdef class Wait(Awaitable):
+    cdef object _loop
+    cdef Waiter _waiter
+    cdef bint _is_done
+    cdef object _result, _error
+
+    cpdef step(self)
+
+
+cdef Py_ssize_t _FULL_SIZE, _LOW_SIZE
+
+
+@cython.final
+cdef class ReceiveQueue:
+    cdef readonly Py_ssize_t size
+    cdef public object on_low
+    cdef object _loop
+    cdef Py_ssize_t _most
+    cdef list _items
+    cdef Py_ssize_t _head
+    cdef object _end
+    cdef object _receiver
+    cdef Waiter _waiter
+
+    cpdef void put(self, message) except *
+    cpdef bint has_messages(self) noexcept
+    cpdef bint is_full(self) noexcept
+    @cython.locals(items=list, head=Py_ssize_t)
+    cpdef get(self)
+    cpdef void finish(self, error) except *
+    @cython.locals(waiter=Waiter)
+    cpdef void wake(self, bint now) except *
+    cpdef bint has_receiver(self) noexcept
+    cpdef Waiter poll(self, receiver)
+    cpdef void leave(self, receiver) noexcept
+
+
+cdef class Receive(Awaitable):
+    cdef ReceiveQueue _queue
+    cdef object _convert
+    cdef bint _ends
+
+    @cython.locals(waiter=Waiter)
+    cpdef step(self)
+
+
+@cython.locals(wait=Receive)
+cpdef Receive receive(ReceiveQueue queue, convert, bint ends)
+
+
+@cython.final
+cdef class MessageIterator:
+    cdef ReceiveQueue _queue

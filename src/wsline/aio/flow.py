@@ -1,0 +1,341 @@
+"""Waiting: for a message, and for room to send. Both end without a turn of the loop where that is safe.
+
+What `recv()` and `send()` return are coroutines in all but name: they can be awaited, given to
+`asyncio.create_task`, `gather` or `wait_for`, cancelled, or ignored.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any, Final, cast
+
+from ..errors import ConcurrencyError, ConnectionClosedOK
+from .coroutines import Awaitable, accelerate, run_in
+
+__all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait", "Waiter", "receive"]
+
+# A queue is not full before it holds so many bytes, and is low below so many.
+_FULL_SIZE: Final = 65536
+_LOW_SIZE: Final = 32768
+
+
+class _NoLoop:
+    """The loop of a future that needs none."""
+
+    def get_debug(self) -> bool:
+        return False
+
+
+# A task asks the future that wakes it for its result, and a real future answers much faster than ours.
+_FINISHED: Final[asyncio.Future[None]] = asyncio.Future(loop=cast(Any, _NoLoop()))
+_FINISHED.set_result(None)
+
+
+class Waiter:
+    """What a task waits on: the few parts of `asyncio.Future` that tasks use.
+
+    `wake(True)` runs the waiting task at once, which a future cannot: it saves a turn of the loop for
+    each message. It may be called only where no task is running.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Tasks read and clear this to recognise a future.
+        self._asyncio_future_blocking = True
+        self._loop = loop
+        self._callback: Callable[[Any], object] | None = None
+        self._context: Context | None = None
+        self._is_done = False
+        self._cancel_message: Any = None
+        self._is_cancelled = False
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop."""
+        return self._loop
+
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
+        """Take the task's wake-up call."""
+        self._callback = callback
+        self._context = copy_context() if context is None else context
+        if self._is_done:
+            self._call_soon()
+
+    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
+        """Forget the wake-up call."""
+        removed = self._callback is not None and self._callback == callback
+        if removed:
+            self._callback = None
+        return int(removed)
+
+    def done(self) -> bool:
+        """Whether the wait is over."""
+        return self._is_done
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._is_cancelled
+
+    def result(self) -> None:
+        """Return `None`, or raise `CancelledError`."""
+        if self._is_cancelled:
+            raise self._cancelled_error()
+
+    def exception(self) -> None:
+        """Return `None`, or raise `CancelledError`."""
+        self.result()
+
+    def _cancelled_error(self) -> asyncio.CancelledError:
+        message = self._cancel_message
+        return asyncio.CancelledError() if message is None else asyncio.CancelledError(message)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """End the wait with `CancelledError`, unless it is over."""
+        if self._is_done:
+            return False
+        self._is_done = self._is_cancelled = True
+        self._cancel_message = msg
+        self._call_soon()
+        return True
+
+    def wake(self, now: bool) -> None:
+        """End the wait.
+
+        Args:
+            now: run the task before returning; only where no task is running.
+        """
+        if self._is_done:
+            return
+        self._is_done = True
+        callback = self._callback
+        context = self._context
+        if now and callback is not None and context is not None:
+            self._callback = None
+            run_in(context, callback, _FINISHED)
+        else:
+            self._call_soon()
+
+    def _call_soon(self) -> None:
+        if self._callback is not None:
+            self._loop.call_soon(self._callback, self, context=self._context)
+            self._callback = None
+
+
+class Done(Awaitable):
+    """A wait that is over before it began."""
+
+    def step(self) -> None:
+        """End with `None`."""
+        self.is_over = True
+
+
+DONE: Final = Done()
+
+
+class Wait(Awaitable):
+    """A wait for one outcome. If nobody awaits it, nothing is lost and nothing is reported."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter: Waiter | None = None
+        self._is_done = False
+        self._result: Any = None
+        self._error: Callable[[], BaseException] | None = None
+
+    def finish(self, result: Any, error: Callable[[], BaseException] | None = None) -> None:
+        """End the wait, unless it is over.
+
+        Args:
+            result: what awaiting it returns.
+            error: returns what awaiting it raises instead.
+        """
+        if self._is_done:
+            return
+        self._is_done = True
+        self._result = result
+        self._error = error
+        if self._waiter is not None:
+            self._waiter.wake(False)
+
+    def step(self) -> Any:
+        """Go on: yields the waiter, or ends with the outcome."""
+        if not self._is_done:
+            if self._waiter is not None:
+                raise ConcurrencyError("this can be awaited only once")
+            self._waiter = Waiter(self._loop)
+            return self._waiter
+        if self._error is not None:
+            raise self._error()
+        self.is_over = True
+        return self._result
+
+    def close(self) -> None:
+        """Stop waiting."""
+        self._waiter = None
+
+
+class ReceiveQueue:
+    """Messages that have arrived and were not yet taken.
+
+    Args:
+        loop: the loop.
+        most: so many messages, which are 64 KiB or more, make it full.
+
+    Attributes:
+        size: bytes (of text: characters) in it.
+        on_low: called once when the queue has run low; set by whoever stopped filling it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
+        self.size = 0
+        self.on_low: Callable[[], object] | None = None
+        self._loop = loop
+        self._most = most
+        self._items: list[Any] = []
+        self._head = 0
+        self._end: Callable[[], BaseException] | None = None
+        self._receiver: Receive | None = None
+        self._waiter: Waiter | None = None
+
+    def __len__(self) -> int:
+        return len(self._items) - self._head
+
+    def put(self, message: Any) -> None:
+        """Add a message."""
+        self._items.append(message)
+        self.size += len(message)
+
+    def has_messages(self) -> bool:
+        """Whether there is a message to take."""
+        return len(self._items) > self._head
+
+    def is_full(self) -> bool:
+        """Whether no more should be received for now."""
+        return self.size >= _FULL_SIZE and len(self._items) - self._head >= self._most
+
+    def get(self) -> Any:
+        """Take the oldest message; there must be one."""
+        items = self._items
+        head = self._head
+        message = items[head]
+        items[head] = None
+        head += 1
+        if head == len(items):
+            items.clear()
+            head = 0
+        elif head == 256:
+            del items[:256]
+            head = 0
+        self._head = head
+        self.size -= len(message)
+        if self.on_low is not None and self.size < _LOW_SIZE:
+            on_low, self.on_low = self.on_low, None
+            on_low()
+        return message
+
+    def finish(self, error: Callable[[], BaseException]) -> None:
+        """Note that no message will come.
+
+        Args:
+            error: returns the exception for those who ask for one.
+        """
+        self._end = error
+        self.wake(False)
+
+    def wake(self, now: bool) -> None:
+        """Run the task that waits for a message, if one does: see `Waiter.wake`."""
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            waiter.wake(now)
+
+    def has_receiver(self) -> bool:
+        """Whether a task waits for a message."""
+        return self._receiver is not None
+
+    def poll(self, receiver: "Receive") -> Waiter | None:
+        """Return `None` if `get` will do, or the waiter for `receiver`.
+
+        Raises:
+            ConcurrencyError: another one waits, or `receiver` does already.
+            ConnectionClosed: nothing more will come.
+        """
+        # Whoever was woken has no waiter any more.
+        if self._receiver is not None and (self._receiver is not receiver or self._waiter is not None):
+            raise ConcurrencyError("another coroutine is waiting for a message of this WebSocket")
+        if len(self._items) > self._head:
+            self._receiver = None
+            return None
+        if self._end is not None:
+            self._receiver = None
+            raise self._end()
+        self._receiver = receiver
+        self._waiter = Waiter(self._loop)
+        return self._waiter
+
+    def leave(self, receiver: "Receive") -> None:
+        """Note that `receiver` waits no longer."""
+        if self._receiver is receiver:
+            self._receiver = None
+            self._waiter = None
+
+
+def receive(queue: ReceiveQueue, convert: Callable[[Any], Any] | None, ends: bool) -> "Receive":
+    """Return the wait for a message.
+
+    Args:
+        queue: where it comes from.
+        convert: what to make of it, or `None`.
+        ends: turn a normal close into `StopAsyncIteration`.
+    """
+    # A call of the class would pass its arguments in a tuple.
+    wait = Receive.__new__(Receive)
+    wait._queue = queue
+    wait._convert = convert
+    wait._ends = ends
+    return wait
+
+
+class Receive(Awaitable):
+    """The wait for a message; `receive` makes it."""
+
+    _queue: ReceiveQueue
+    _convert: Callable[[Any], Any] | None
+    _ends: bool
+
+    def step(self) -> Any:
+        """Go on: yields the waiter, or ends with the message."""
+        try:
+            waiter = self._queue.poll(self)
+        except ConnectionClosedOK:
+            if self._ends:
+                raise StopAsyncIteration from None
+            raise
+        if waiter is not None:
+            return waiter
+        message = self._queue.get()
+        self.is_over = True
+        return message if self._convert is None else self._convert(message)
+
+    def close(self) -> None:
+        """Stop waiting; a message that comes stays in the queue."""
+        self._queue.leave(self)
+
+
+class MessageIterator:
+    """Iterates over the messages of a queue, until it ends normally.
+
+    Args:
+        queue: the queue.
+    """
+
+    def __init__(self, queue: ReceiveQueue) -> None:
+        self._queue = queue
+
+    def __aiter__(self) -> "MessageIterator":
+        return self
+
+    def __anext__(self) -> Receive:
+        return receive(self._queue, None, True)
+
+
+for each in (Done, Wait, Receive):
+    accelerate(each)

@@ -1,0 +1,68 @@
+"""The keyword arguments of the doors, typed: the fields of the option classes, for type checkers."""
+
+import socket
+import ssl as tls
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from re import Pattern
+from typing import TypedDict
+
+from ..handshake.http1 import Request, Response
+from ..handshake.server import VerifyInfo
+from ..options import OriginRule
+
+__all__ = ["ClientKeywords", "Keywords", "ServerKeywords"]
+
+
+class Keywords(TypedDict, total=False):
+    """See `options.Options`."""
+
+    max_payload: int | None
+    max_fragments: int | None
+    max_buffered_chunks: int | None
+    max_pending_auto_pongs: int | None
+    auto_pong: bool
+    skip_utf8_validation: bool
+    handshake_timeout: float | None
+    close_timeout: float
+    ping_interval: float | None
+    ping_timeout: float | None
+    write_timeout: float | None
+    max_queue: int
+    high_water: int
+    max_buffered: int | None
+    max_head_size: int
+    max_head_line: int
+    max_headers: int
+
+
+class ClientKeywords(Keywords, total=False):
+    """See `options.ClientOptions`."""
+
+    protocol_version: int
+    origin: str | None
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None
+    auth: tuple[str, str] | None
+    generate_mask: Callable[[], bytes] | None
+    ssl: tls.SSLContext | bool | None
+    server_hostname: str | None
+    sock: socket.socket | None
+    local_address: tuple[str, int] | None
+    family: int
+
+
+class ServerKeywords(Keywords, total=False):
+    """See `options.ServerOptions`."""
+
+    path: str | None
+    origins: OriginRule | Iterable[str | Pattern[str] | None]
+    handle_protocols: Callable[[tuple[str, ...], Request], str | Awaitable[str | None] | None] | None
+    verify_client: Callable[[VerifyInfo], object] | None
+    process_request: Callable[[Request], Response | Awaitable[Response | None] | None] | None
+    client_tracking: bool
+    backlog: int
+    max_connections: int | None
+    max_connections_per_ip: int | None
+    sock: socket.socket | None
+    unix_path: str | None
+    ssl: tls.SSLContext | None
+    reuse_port: bool

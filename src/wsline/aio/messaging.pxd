@@ -1,0 +1,5 @@
+from .session cimport Session
+
+
+cdef class Messaging:
+    cdef public Session _session

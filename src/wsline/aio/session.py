@@ -1,0 +1,340 @@
+"""A `Connection` at work: it joins a channel to the user's `WebSocket`.
+
+`Receiving` takes what comes; here are the way out, the end, and the deadlines. All waiting of one
+WebSocket is in the two, and nothing is decided in them that `Connection` knows.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from ..connection import Connection
+from ..errors import HandshakeError, SlowConsumer
+from ..spec import CloseCode, State
+from ..wire.messages import HEADROOM
+from .channel import Channel
+from .coroutines import Awaitable, accelerate
+from .flow import DONE, Wait
+from .receiving import Receiving
+from .timers import Deadlines
+
+__all__ = ["Session"]
+
+logger: Final = logging.getLogger("wsline")
+
+_DONE: Final[Awaitable] = DONE
+_NOTHING: Final = bytearray(HEADROOM)
+
+
+class Session(Receiving):
+    """The inside of one WebSocket.
+
+    Args:
+        loop: the loop it lives in.
+        connection: its protocol state.
+        emit: called with the name and the arguments of each event but `message`.
+
+    Attributes:
+        opening: the task of the opening handshake, while it goes on.
+        secure, local_address, remote_address, ssl_object: the channel's, kept when it is gone.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, connection: Connection, emit: Callable[..., object]
+    ) -> None:
+        Receiving.__init__(self, loop, connection)
+        self.opening: asyncio.Future[None] | None = None
+        self.secure = False
+        self.local_address: Any = None
+        self.remote_address: Any = None
+        self.ssl_object: Any = None
+        self._emit: Callable[..., object] | None = emit
+        self._deadlines: Deadlines | None = None
+        self._high_water = connection.options.high_water
+        most = connection.options.max_buffered
+        self._max_buffered = 0x7FFFFFFFFFFFFFFF if most is None else most
+        self._senders: list[Wait] = []
+        self._closers: list[Wait] = []
+
+    # -- opening
+
+    def attach(self, channel: Channel, deadlines: Deadlines) -> None:
+        """Begin: the opening handshake has succeeded on this channel."""
+        self.channel = channel
+        self._deadlines = deadlines
+        self.secure = channel.secure
+        self.local_address = channel.local_address
+        self.remote_address = channel.remote_address
+        self.ssl_object = channel.ssl_object
+        channel.consumer = self
+        self.connection.open()
+        self._arm()
+
+    def give_up(self, cause: BaseException) -> None:
+        """Note that the opening handshake has failed, or was given up."""
+        self.cut(cause)
+
+    def abandon(self) -> Awaitable:
+        """Give the opening handshake up; the wait is for the end of it."""
+        wait = self.wait_closed()
+        self._stop_opening()
+        self.give_up(HandshakeError("WebSocket was closed before the connection was established"))
+        return wait
+
+    def _stop_opening(self) -> None:
+        opening, self.opening = self.opening, None
+        if opening is not None:
+            opening.cancel()
+
+    # -- out
+
+    def send(self, data: str | bytes, fin: bool) -> Awaitable:
+        """Send a message or a fragment.
+
+        Returns:
+            What to await before sending much more.
+
+        Raises:
+            InvalidState, ConnectionClosed: as `Connection.check_open` does.
+            ConnectionClosedError: the peer is too slow, and was cut off.
+        """
+        connection = self.connection
+        if connection.pending() > self._max_buffered:
+            self._drop_slow_consumer()
+        if isinstance(data, str):
+            connection.send_text(data, fin)
+        else:
+            connection.send_binary(data, fin)
+        return self._written()
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is framed already; raises as `send` does."""
+        if self.connection.pending() > self._max_buffered:
+            self._drop_slow_consumer()
+        self.connection.send_frame(frame)
+        self._written()
+
+    def send_fragment(self, fragment: str | bytes, fin: bool) -> Awaitable:
+        """Send a fragment of the message begun by `Connection.begin_stream`; as `send`."""
+        if self.connection.pending() > self._max_buffered:
+            self._drop_slow_consumer()
+        self.connection.send_fragment(fragment, fin)
+        return self._written()
+
+    def _written(self) -> Awaitable:
+        if self.channel is not None:
+            self.channel.written()
+        if self.connection.output.pending() <= self._high_water:
+            return _DONE
+        return self._wait_for_room()
+
+    def _wait_for_room(self) -> Awaitable:
+        if self.channel is not None:
+            # Enough for a batch; what the socket takes now need not be waited for.
+            self.channel.flush()
+        if self.connection.output.pending() <= self._high_water:
+            return _DONE
+        return SendWait(self)
+
+    def wait_for_room(self) -> Wait | None:
+        """Return the wait for room to send, or `None` if there is room.
+
+        Raises:
+            ConnectionClosed: the connection is lost, and what waited with it.
+        """
+        if self.connection.state == State.CLOSED:
+            raise self.connection.closed_error()
+        if self.connection.output.pending() <= self._high_water:
+            return None
+        wait = Wait(self.loop)
+        self._senders.append(wait)
+        return wait
+
+    def _drop_slow_consumer(self) -> None:
+        self.connection.check_open()
+        waiting = self.connection.pending()
+        error = SlowConsumer(
+            f"the peer reads too slowly: {waiting} bytes wait to be sent"
+            f" (option max_buffered={self._max_buffered})"
+        )
+        self.cut(error)
+        raise self.connection.closed_error()
+
+    def ping(self, payload: bytes | None) -> Wait:
+        """Send a ping; the wait is for its round-trip time in seconds."""
+        wait = Wait(self.loop)
+        self.connection.send_ping(payload, wait)
+        self._written()
+        return wait
+
+    def pong(self, payload: bytes) -> None:
+        """Send a pong that nobody asked for."""
+        self.connection.send_pong(payload)
+        self._written()
+
+    # -- the end
+
+    def close(self, code: int | None, reason: str) -> Awaitable:
+        """Begin the closing handshake; the wait is for the end of the connection."""
+        self.connection.send_close(code, reason)
+        if self.channel is not None:
+            self.queue.on_low = None
+            self.channel.resume_reading()
+        self.on_change()
+        return self.wait_closed()
+
+    def wait_closed(self) -> Awaitable:
+        """Return the wait for the end of the connection."""
+        if self.connection.state == State.CLOSED and self._emit is None:
+            return DONE
+        wait = Wait(self.loop)
+        self._closers.append(wait)
+        return wait
+
+    def fail(self, cause: BaseException, code: CloseCode, reason: str) -> None:
+        """Fail the connection: see `Connection.fail`."""
+        self.connection.fail(cause, code, reason)
+        self.on_change()
+
+    def terminate(self) -> None:
+        """End the connection now, because the application wants it so."""
+        self.connection.terminate()
+        self.on_change()
+
+    def cut(self, cause: BaseException | None) -> None:
+        """End the connection now, without a closing handshake."""
+        self.connection.end(cause)
+        if self.channel is not None:
+            self.channel.abort()
+        else:
+            self._finish()
+
+    def on_handler_error(self, error: Exception) -> None:
+        """Fail the connection for an exception in the application's code, which is logged."""
+        logger.error("exception in a handler of %s", self.remote_address, exc_info=error)
+        if self.connection.state == State.CONNECTING:
+            self._stop_opening()
+            self.give_up(error)
+            return
+        self.fail(error, CloseCode.INTERNAL_ERROR, "internal error")
+        if self.connection.cause is not error:  # else the end tells it
+            self.emit("error", error)
+
+    def on_change(self) -> None:
+        """Let the channel and the timer follow the connection's state."""
+        if self.channel is None:
+            return
+        if self.connection.state == State.CLOSED:
+            self.channel.abort()
+            return
+        self.channel.ending = self.connection.exit
+        self.channel.written()
+        self._arm()
+
+    def on_lost(self, error: OSError | None) -> None:
+        """Note that the channel is closed."""
+        self.channel = None
+        self.connection.end(error)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Wake everyone who waits, once, and let go of the user's objects."""
+        emit, self._emit = self._emit, None
+        if emit is None:
+            return
+        connection = self.connection
+        self.queue.on_low = None
+        self.queue.finish(connection.closed_error)
+        for wait in self._senders:
+            wait.finish(None, connection.closed_error)
+        for wait in connection.pings.drop_all():
+            if wait is not None:
+                wait.finish(None, connection.closed_error)
+        for wait in self._closers:
+            wait.finish(None)
+        self._senders.clear()
+        self._closers.clear()
+        # "close" is the last event: what has been received comes before it, paused or not.
+        self.is_paused = False
+        self._pump()
+        self._listener = None
+        info = connection.close_info
+        if info.cause is not None:
+            _call(emit, "error", info.cause)
+        _call(emit, "close", info.code, info.reason)
+
+    def emit(self, event: str, *arguments: Any) -> None:
+        """Tell the listeners; an exception in one of them fails the connection."""
+        if self._emit is None:
+            return
+        try:
+            self._emit(event, *arguments)
+        except Exception as error:
+            if event == "error":
+                logger.error("exception in an 'error' listener", exc_info=error)
+            else:
+                self.on_handler_error(error)
+
+    # -- time
+
+    def _arm(self) -> None:
+        when = self.connection.deadline
+        if when is not None and self._deadlines is not None:
+            self._deadlines.arm(self, when)
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due."""
+        if self.is_paused or self.queue.on_low is not None:
+            # We do not read: what is not heard may well have been said.
+            self.connection.receive(_NOTHING, HEADROOM, HEADROOM)
+        self.connection.on_deadline(now)
+        self.on_change()
+
+    def on_blocked(self) -> None:
+        """Note that the socket took not all of the output."""
+        self.connection.on_blocked()
+        self._arm()
+
+    def on_progress(self) -> None:
+        """Note that it took some of it, after it had been blocked."""
+        self.connection.on_progress()
+        self._arm()
+        if self._senders and self.connection.output.pending() <= self._high_water:
+            for wait in self._senders:
+                wait.finish(None)
+            self._senders.clear()
+
+
+class SendWait(Awaitable):
+    """The wait for room to send. It costs its session nothing before it is awaited: many never are."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._wait: Wait | None = None
+
+    def step(self) -> Any:
+        """Go on: yields a waiter, or ends with `None`."""
+        if self._wait is None:
+            self._wait = self._session.wait_for_room()
+        if self._wait is None:
+            self.is_over = True
+            return None
+        outcome = self._wait.step()
+        self.is_over = self._wait.is_over
+        return outcome
+
+    def close(self) -> None:
+        """Stop waiting."""
+        if self._wait is not None:
+            self._wait.close()
+
+
+accelerate(SendWait)
+
+
+def _call(emit: Callable[..., object], event: str, *arguments: Any) -> None:
+    try:
+        emit(event, *arguments)
+    except Exception as error:
+        logger.error("exception in a %r listener", event, exc_info=error)

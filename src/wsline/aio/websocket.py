@@ -1,0 +1,272 @@
+"""The WebSocket that users hold: coroutines and events on one object."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ..connection import Connection
+from ..errors import CloseInfo, HandshakeError
+from ..handshake.client import ClientHandshake
+from ..handshake.http1 import Request, Response
+from ..handshake.uri import parse_uri
+from ..options import ClientOptions, Options
+from ..spec import CloseCode, Role, State
+from .channel import Channel
+from .dial import dial
+from .emitter import Emitter, EventSource
+from .messaging import Messaging
+from .reactor import reactor_of
+from .session import Session
+from .timers import clock
+
+__all__ = ["EVENTS", "WebSocket"]
+
+EVENTS: Final = ("open", "message", "ping", "pong", "close", "error", "upgrade")
+
+_STATES: Final = tuple(State)
+
+
+class WebSocket(Messaging, EventSource):
+    """A WebSocket connection.
+
+    `WebSocket(url)` begins to connect at once, on the running loop: attach listeners and wait for
+    `"open"`. To wait with `await`, use `connect(url)`. On a server, handlers get one for each client.
+
+    Args:
+        url: see `connect`.
+        protocols: see `connect`.
+        options: see `connect`.
+
+    Raises:
+        InvalidURI, TypeError, ValueError: bad arguments.
+        RuntimeError: no loop is running.
+
+    Events:
+        `open`, `message(data, is_binary)`, `ping(data)`, `pong(data)`, `close(code, reason)`,
+        `error(exception)`, `upgrade(response)`.
+    """
+
+    CONNECTING = State.CONNECTING
+    OPEN = State.OPEN
+    CLOSING = State.CLOSING
+    CLOSED = State.CLOSED
+
+    _emitter: Emitter | None
+    _request: Request
+    _response: Response | None
+    _protocol: str | None
+    _url: str | None
+    _end_callback: Callable[[], object] | None
+
+    def __init__(self, url: str, protocols: str | Sequence[str] | None = None, **options: Any) -> None:
+        opening = self._prepare(url, protocols, ClientOptions.from_keywords(type(self).__name__, options))
+        # The reference keeps the task alive.
+        self._session.opening = asyncio.ensure_future(opening)
+        self._session.opening.add_done_callback(_forget)
+
+    # How an instance comes about: on a client by `_prepare`, on a server by `_accept`.
+
+    def _prepare(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> Any:
+        """Set up a client; return the coroutine that opens it."""
+        uri = parse_uri(url)
+        handshake = ClientHandshake(uri, options, protocols or ())
+        self._set_up(Role.CLIENT, options, None, handshake.request)
+        self._url = uri.url
+
+        def on_open(channel: Channel, handshake: ClientHandshake) -> None:
+            self._protocol = handshake.protocol
+            self._response = handshake.response
+            self._session.emit("upgrade", handshake.response)
+            if self._session.connection.state == State.CONNECTING:  # no listener has given it up
+                self._begin(channel, handshake.trailing)
+
+        async def opening() -> None:
+            try:
+                await dial(uri, options, handshake, self._session.connection.output, on_open)
+            except asyncio.CancelledError:
+                self._session.give_up(
+                    HandshakeError("WebSocket was closed before the connection was established")
+                )
+                raise
+            except Exception as error:
+                self._session.give_up(error)
+                raise
+            finally:
+                self._session.opening = None
+
+        return opening()
+
+    @classmethod
+    def _connect(
+        cls, url: str, protocols: str | Sequence[str] | None, options: ClientOptions
+    ) -> tuple["WebSocket", Any]:
+        websocket = cls.__new__(cls)
+        return websocket, websocket._prepare(url, protocols, options)
+
+    @classmethod
+    def _accept(
+        cls, channel: Channel, options: Options, request: Request, protocol: str | None
+    ) -> "WebSocket":
+        websocket = cls.__new__(cls)
+        websocket._set_up(Role.SERVER, options, channel, request)
+        websocket._protocol = protocol
+        return websocket
+
+    def _set_up(self, role: Role, options: Options, channel: Channel | None, request: Request) -> None:
+        loop = asyncio.get_running_loop()
+        connection = Connection(
+            role,
+            options,
+            clock,
+            None if channel is None else channel.output,
+            options.generate_mask if isinstance(options, ClientOptions) else None,
+        )
+        Messaging.__init__(self, Session(loop, connection, self._emit))
+        self._emitter = None
+        self._request = request
+        self._response = None
+        self._protocol = None
+        self._url = None
+        self._end_callback = None
+
+    def _begin(self, channel: Channel, trailing: bytes) -> None:
+        session = self._session
+        session.attach(channel, reactor_of(session.loop).deadlines)
+        session.emit("open")
+        session.take_early(trailing)
+
+    def _on_end(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once, when the connection is closed, before the event `close`."""
+        self._end_callback = callback
+
+    async def __aenter__(self) -> "WebSocket":
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *details: object) -> None:
+        # 1011 tells the peer that it was not meant to end like this.
+        code = CloseCode.NORMAL_CLOSURE if kind is None else CloseCode.INTERNAL_ERROR
+        await self.close(code)
+
+    # -- events
+
+    def _events(self) -> Emitter:
+        if self._emitter is None:
+            self._emitter = Emitter(EVENTS, self._session.on_handler_error, self._on_listeners_changed)
+        return self._emitter
+
+    def _emit(self, event: str, *arguments: Any) -> None:
+        if event == "close":
+            # Those who keep a list of open WebSockets come first.
+            callback, self._end_callback = self._end_callback, None
+            if callback is not None:
+                callback()
+        emitter = self._emitter
+        try:
+            if emitter is not None:
+                emitter.emit(event, *arguments)
+        finally:
+            if event == "close" and emitter is not None:
+                # The last event: let go of what the listeners hold, and of the emitter, which holds us.
+                emitter.clear()
+                self._emitter = None
+
+    def _on_listeners_changed(self, event: str) -> None:
+        if event != "message" or self._emitter is None:
+            return
+        listeners = self._emitter.listeners("message")
+        if len(listeners) == 1 and not listeners[0].once and not listeners[0].is_coroutine:
+            # The hot path: the session calls the function itself.
+            self._session.set_listener(listeners[0].function, listeners[0].arity)
+        elif listeners:
+            self._session.set_listener(self._emit_message, 2)
+        else:
+            self._session.set_listener(None, 0)
+
+    def _emit_message(self, data: Any, is_binary: bool) -> None:
+        self._emit("message", data, is_binary)
+
+    # -- properties
+
+    @property
+    def ready_state(self) -> State:
+        """The `State`."""
+        return _STATES[self._session.connection.state]
+
+    @property
+    def url(self) -> str | None:
+        """The URL without user info; on a server `None`."""
+        return self._url
+
+    @property
+    def protocol(self) -> str | None:
+        """The subprotocol that was agreed on, or `None`."""
+        return self._protocol
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The extensions that were agreed on."""
+        return ()
+
+    @property
+    def buffered_amount(self) -> int:
+        """How many bytes wait to be sent, frame headers included."""
+        return self._session.connection.pending()
+
+    @property
+    def latency(self) -> float | None:
+        """The last round-trip time of a ping, in seconds; `None` before the first."""
+        latency: float | None = self._session.connection.pings.latency
+        return latency
+
+    @property
+    def request(self) -> Request:
+        """The request of the opening handshake."""
+        return self._request
+
+    @property
+    def response(self) -> Response | None:
+        """The response to it; on a server `None`."""
+        return self._response
+
+    @property
+    def local_address(self) -> Any:
+        """Our end of the connection, as `socket.getsockname` gives it."""
+        return self._session.local_address
+
+    @property
+    def remote_address(self) -> Any:
+        """The peer's end, as `socket.getpeername` gives it."""
+        return self._session.remote_address
+
+    @property
+    def ssl_object(self) -> Any:
+        """The `ssl.SSLObject`, or `None` without TLS."""
+        return self._session.ssl_object
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the peer's close frame, 1005 if it had none, 1006 if there was none; `None` before."""
+        connection = self._session.connection
+        return connection.close_info.code if connection.state == State.CLOSED else None
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason of the peer's close frame; `None` before the connection is closed."""
+        connection = self._session.connection
+        return connection.close_info.reason if connection.state == State.CLOSED else None
+
+    @property
+    def close_info(self) -> CloseInfo:
+        """How the connection ended, as far as it is known: see `CloseInfo`."""
+        info: CloseInfo = self._session.connection.close_info
+        return info
+
+    def __repr__(self) -> str:
+        where = self._url or self.remote_address
+        return f"<{type(self).__name__} {self.ready_state.name} {where}>"
+
+
+def _forget(opening: "asyncio.Future[None]") -> None:
+    # "error" and "close" have told its outcome already.
+    if not opening.cancelled():
+        opening.exception()
