@@ -35,9 +35,9 @@ cdef class Connection:
     cdef void _answer_ping(self, bytes payload) except *
     cpdef void acknowledge_close(self) except *
     cpdef void check_open(self) except *
-    cpdef void send_text(self, str text, bint fin) except *
-    cpdef void send_binary(self, bytes data, bint fin) except *
-    cpdef void send_frame(self, bytes frame) except *
+    cpdef int send_text(self, str text, bint fin) except -1
+    cpdef int send_binary(self, bytes data, bint fin) except -1
+    cpdef int send_frame(self, bytes frame) except -1
     cpdef Py_ssize_t pending(self) noexcept
     cpdef void on_blocked(self) except *
     cpdef void on_progress(self) except *

@@ -12,7 +12,7 @@ import pytest
 from tests.doors.door import until
 from wsline.aio import reactor as module
 from wsline.aio.channel import NOBODY, Consumer
-from wsline.aio.reactor import RECEIVE_SIZE, Reactor, SocketChannel, reactor_of
+from wsline.aio.reactor import GROUP, RECEIVE_SIZE, Reactor, SocketChannel, reactor_of
 from wsline.aio.timers import NEVER
 from wsline.states import Exit
 from wsline.wire.kernels import Assembly, Output
@@ -191,6 +191,51 @@ async def test_a_socket_that_is_closed_by_another_in_the_same_batch_is_left_alon
     await until(lambda: lines[0].ear.data + lines[1].ear.data == b"x")
     for each in lines:
         each.end()
+
+
+async def test_the_answers_to_a_few_sockets_follow_each_other() -> None:
+    lines = [Line() for _ in range(2 * GROUP + 1)]
+    order: list[tuple[str, int]] = []
+
+    def answer(number: int) -> None:
+        order.append(("read", number))
+        lines[number].put(b"answer")
+        # What other sockets have sent by now shows how many were read before.
+        order.extend(("sent", each) for each, line in enumerate(lines) if line.heard())
+
+    for number, line in enumerate(lines):
+        line.ear.on_receive = lambda number=number: answer(number)  # type: ignore[misc]
+        line.peer.send(b"question")
+    lines[0].reactor.on_ready()
+    reads = [number for what, number in order if what == "read"]
+    sends = [number for what, number in order if what == "sent"]
+    assert sorted(reads) == list(range(len(lines)))
+    # The answers of a full group are there when the next socket is read, and none before.
+    assert sends == reads[: 2 * GROUP]
+    assert order.index(("sent", sends[0])) == GROUP + 1
+    assert lines[reads[-1]].heard() == b"answer"
+    for line in lines:
+        line.end()
+
+
+async def test_an_error_while_sending_ends_its_connection_and_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Clumsy(Ear):
+        def on_blocked(self) -> None:
+            raise RuntimeError("clumsy")
+
+    lines = [Line(), Line(), Line()]
+    lines[1].channel.consumer = lines[1].ear = Clumsy()
+    for line, answer in zip(lines, [b"answer", bytes(8 * MIB), b"answer"], strict=True):
+        line.ear.on_receive = lambda line=line, answer=answer: line.put(answer)  # type: ignore[misc]
+        line.peer.send(b"question")
+    lines[0].reactor.on_ready()
+    assert [line.heard() for line in lines][::2] == [b"answer", b"answer"]
+    assert lines[1].ear.told == [("lost", None)]
+    assert "clumsy" in caplog.text
+    for line in lines:
+        line.end()
 
 
 async def test_the_last_socket_may_close_the_reactor_from_within() -> None:

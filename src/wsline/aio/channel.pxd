@@ -20,6 +20,7 @@ cdef class Channel:
     cdef readonly object loop
     cdef readonly Output output
     cdef public Consumer consumer
+    cdef public bint corked
     cdef public int ending
     cdef public bint closed
     cdef public object local_address, remote_address

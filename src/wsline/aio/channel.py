@@ -83,6 +83,7 @@ class Channel:
         loop: the loop it lives in.
         output: bytes to be sent; whoever adds some calls `written` then.
         consumer: who takes what is received.
+        corked: a batch is being served; what is written meanwhile leaves at its end.
         ending: a `connection.Exit`; what to do when the output is empty.
         closed: the socket is closed, or about to be.
         local_address, remote_address: as `socket.getsockname` and `getpeername` give them.
@@ -94,6 +95,7 @@ class Channel:
         self.loop = loop
         self.output = output
         self.consumer: Consumer = NOBODY
+        self.corked = False
         self.ending = 0
         self.closed = False
         self.local_address: Any = None

@@ -14,8 +14,9 @@ cdef class Waiter:
     cdef bint _is_done, _is_cancelled
 
     cdef _cancelled_error(self)
+    cpdef bint done(self) noexcept
     cpdef void wake(self, bint now) except *
-    cdef void _call_soon(self) except *
+    cdef int _call_soon(self) except -1
 
 
 cdef class Done(Awaitable):
@@ -44,9 +45,9 @@ cdef class ReceiveQueue:
     cdef Py_ssize_t _head
     cdef object _end
     cdef object _receiver
-    cdef Waiter _waiter
+    cdef Waiter _waiter, _last
 
-    cpdef void put(self, message) except *
+    cpdef int put(self, message) except -1
     cpdef bint has_messages(self) noexcept
     cpdef bint is_full(self) noexcept
     @cython.locals(items=list, head=Py_ssize_t)
@@ -55,10 +56,12 @@ cdef class ReceiveQueue:
     @cython.locals(waiter=Waiter)
     cpdef void wake(self, bint now) except *
     cpdef bint has_receiver(self) noexcept
+    @cython.locals(waiter=Waiter)
     cpdef Waiter poll(self, receiver)
     cpdef void leave(self, receiver) noexcept
 
 
+@cython.freelist(64)
 cdef class Receive(Awaitable):
     cdef ReceiveQueue _queue
     cdef object _convert

@@ -104,13 +104,15 @@ class Waiter:
         """
         if self._is_done:
             return
-        self._is_done = True
         callback = self._callback
         context = self._context
         if now and callback is not None and context is not None:
-            self._callback = None
+            # The task holds on to it no longer: it is as new, for the next wait.
+            self._callback = self._context = None
+            self._asyncio_future_blocking = True
             run_in(context, callback, _FINISHED)
         else:
+            self._is_done = True
             self._call_soon()
 
     def _call_soon(self) -> None:
@@ -194,6 +196,7 @@ class ReceiveQueue:
         self._end: Callable[[], BaseException] | None = None
         self._receiver: Receive | None = None
         self._waiter: Waiter | None = None
+        self._last: Waiter | None = None  # may be used again
 
     def __len__(self) -> int:
         return len(self._items) - self._head
@@ -245,6 +248,7 @@ class ReceiveQueue:
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
+            self._last = waiter
             waiter.wake(now)
 
     def has_receiver(self) -> bool:
@@ -268,8 +272,11 @@ class ReceiveQueue:
             self._receiver = None
             raise self._end()
         self._receiver = receiver
-        self._waiter = Waiter(self._loop)
-        return self._waiter
+        waiter, self._last = self._last, None
+        if waiter is None or waiter.done():
+            waiter = Waiter(self._loop)
+        self._waiter = waiter
+        return waiter
 
     def leave(self, receiver: "Receive") -> None:
         """Note that `receiver` waits no longer."""

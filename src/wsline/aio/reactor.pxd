@@ -5,7 +5,7 @@ from .channel cimport Channel, Consumer
 from .syscalls cimport Poller, receive, send
 
 
-cdef int _MOST_READY, _FEW, _MOST_READS, _MOST_SEGMENTS, _READABLE, _WRITABLE, _HEADROOM
+cdef int _MOST_READY, _FEW, _GROUP, _MOST_READS, _MOST_SEGMENTS, _READABLE, _WRITABLE, _HEADROOM
 cdef Py_ssize_t _FLUSH_SIZE, _SIZE
 
 
@@ -18,8 +18,10 @@ cdef class Reactor:
     cdef list _channels, _written
     cdef Py_ssize_t _users
 
-    @cython.locals(poller=Poller, channels=list, served=int, count=int, i=int, channel=SocketChannel)
+    @cython.locals(poller=Poller, channels=list, served=int, count=int, i=int, channel=SocketChannel, answered=list)
     cpdef void on_ready(self) except *
+    @cython.locals(channel=SocketChannel)
+    cdef void _flush_all(self, list channels) except *
     cpdef void flush_later(self, SocketChannel channel) except *
     @cython.locals(written=list, channel=SocketChannel)
     cpdef void _flush_written(self) except *
@@ -29,15 +31,16 @@ cdef class SocketChannel(Channel):
     cdef readonly int fd
     cdef Reactor _reactor
     cdef object _sock
-    cdef bint _direct, _corked, _in_turn, _half_closed
+    cdef bint _direct, _in_turn, _half_closed
     cdef unsigned _events
 
     cpdef void on_events(self, unsigned events) except *
     cpdef void on_readable(self) except *
+    cdef bint has_output(self) noexcept
+    cdef void _serve(self) except *
     @cython.locals(consumer=Consumer, window=Assembly, room=Py_ssize_t, n=Py_ssize_t, _=int)
     cdef void _receive(self) except *
     cdef void _receive_eof(self) except *
-    cpdef void on_writable(self) except *
     cpdef void written(self) except *
     cpdef void end_turn(self) except *
     @cython.locals(output=Output, size=Py_ssize_t, n=Py_ssize_t, progress=bint)

@@ -3,7 +3,7 @@
 asyncio wakes Python once for each ready socket. The reactor watches all server-side sockets with one
 epoll descriptor, and the loop watches that. On wake-up it receives from each ready socket into one
 buffer, has all frames of the batch parsed and delivered, and sends with one call what the consumers
-wrote meanwhile.
+wrote meanwhile. The sends for a few sockets follow each other.
 
 Client sockets are few and want the lowest latency: the loop watches each of them directly, as it does
 all sockets where there is no epoll.
@@ -40,6 +40,10 @@ _MOST_READS: Final = 4
 # So many at once are much.
 _FEW: Final = 16
 
+# So many sockets, as many as `Output` has spare blocks, are read before the answers to them leave: sends that
+# follow each other closely wake a peer on this machine, or the driver of a network card, once.
+GROUP: Final = 16
+
 # More than this is not kept for the end of the loop's turn.
 _FLUSH_SIZE: Final = 1 << 16
 
@@ -48,6 +52,7 @@ _MOST_SEGMENTS: Final = 16
 # Numbers of the hot path; the .pxd makes them C's.
 _HEADROOM: Final = HEADROOM
 _SIZE: Final = RECEIVE_SIZE
+_GROUP: Final = GROUP
 _READABLE: Final = READABLE
 _WRITABLE: Final = WRITABLE
 
@@ -114,23 +119,35 @@ class Reactor:
     def on_ready(self) -> None:
         """Serve the sockets that are ready."""
         poller = self._poller
-        if poller is None:
-            return
         channels = self._channels
+        answered: list[SocketChannel] = []
         served = 0
         # With much to do, asking again here is cheaper than by way of the loop. With little, that way lets
         # more arrive, and one question serves them all.
-        while served < _MOST_READY:
+        while poller is not None and served < _MOST_READY:
             count = poller.wait(_MOST_READY)
             for i in range(count):
                 channel = channels[poller.fd_at(i)]
                 if channel is not None:
                     channel.on_events(poller.events_at(i))
+                    if channel.has_output():
+                        answered.append(channel)
+                        if len(answered) == _GROUP:
+                            self._flush_all(answered)
                 if self._poller is None:
                     return
+            self._flush_all(answered)
             if count < _FEW:
                 return
             served += count
+
+    def _flush_all(self, channels: "list[SocketChannel]") -> None:
+        for channel in channels:
+            try:
+                channel.flush()
+            except Exception as error:
+                channel.fail(error)
+        channels.clear()
 
     def flush_later(self, channel: "SocketChannel") -> None:
         """Flush the channel at the end of the loop's turn."""
@@ -179,7 +196,6 @@ class SocketChannel(Channel):
         self._reactor = reactor
         self._sock = sock
         self._direct = direct or not HAS_EPOLL
-        self._corked = False
         self._in_turn = False
         self._half_closed = False
         self._events = _READABLE
@@ -195,26 +211,36 @@ class SocketChannel(Channel):
     def on_events(self, events: int) -> None:
         """Serve the socket."""
         if events & _WRITABLE and self.output.blocked:
-            self.on_writable()
+            self.flush()
         # Whatever else epoll says (an error, a hang-up) shows when the socket is read.
         if not self.closed and (events & ~_WRITABLE) != 0:
-            self.on_readable()
+            self._serve()
 
     def on_readable(self) -> None:
         """Receive, have it parsed and delivered, and send what was written meanwhile."""
-        self._corked = True
+        self._serve()
+        if self.has_output():
+            self.flush()
+
+    def has_output(self) -> bool:
+        """Whether there is something to do for `flush`."""
+        return (self.output.pending() > 0 or self.ending != 0) and not self.output.blocked
+
+    def _serve(self) -> None:
+        self.corked = True
         try:
             self._receive()
         except OSError as error:
             self._close(error)
-        except Exception:
-            # Whatever it is, it is the end of this connection only.
-            logger.exception("error while serving %s", self.remote_address)
-            self._close(None)
+        except Exception as error:
+            self.fail(error)
         finally:
-            self._corked = False
-        if self.output.pending() or self.ending:
-            self.flush()
+            self.corked = False
+
+    def fail(self, error: Exception) -> None:
+        """Close the socket for an error of ours: it is the end of this connection only."""
+        logger.error("error while serving %s", self.remote_address, exc_info=error)
+        self._close(None)
 
     def _receive(self) -> None:
         consumer = self.consumer
@@ -240,13 +266,9 @@ class SocketChannel(Channel):
         self.consumer.receive_eof()
         self.abort()
 
-    def on_writable(self) -> None:
-        """Send what waited."""
-        self.flush()
-
     def written(self) -> None:
         """Send the output when the batch ends; else now, or at the turn's end if some was sent in it."""
-        if self._corked or self.output.blocked:
+        if self.corked or self.output.blocked:
             return
         if self._in_turn:
             if self.output.pending() > _FLUSH_SIZE:
@@ -342,7 +364,7 @@ class SocketChannel(Channel):
                     self.loop.remove_reader(self.fd)
             if changed & _WRITABLE:
                 if events & _WRITABLE:
-                    self.loop.add_writer(self.fd, self.on_writable)
+                    self.loop.add_writer(self.fd, self.flush)
                 else:
                     self.loop.remove_writer(self.fd)
         elif events != self._events:

@@ -2,6 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from ..connection cimport Connection
+from .channel cimport Channel
 from .coroutines cimport Awaitable
 from .flow cimport Wait
 from .receiving cimport Receiving
@@ -20,6 +21,7 @@ cdef class Session(Receiving):
     @cython.locals(connection=Connection)
     cpdef Awaitable send(self, data, bint fin)
     cpdef void send_frame(self, bytes frame) except *
+    @cython.locals(channel=Channel)
     cdef Awaitable _written(self)
     cdef Awaitable _wait_for_room(self)
     cpdef void on_change(self) except *

@@ -123,8 +123,10 @@ class Session(Receiving):
         return self._written()
 
     def _written(self) -> Awaitable:
-        if self.channel is not None:
-            self.channel.written()
+        channel = self.channel
+        # Of a whole batch nobody need be told: that saves a call for each message.
+        if channel is not None and not channel.corked:
+            channel.written()
         if self.connection.output.pending() <= self._high_water:
             return _DONE
         return self._wait_for_room()

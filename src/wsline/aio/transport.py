@@ -23,7 +23,6 @@ class TransportChannel(Channel):
         Channel.__init__(self, reactor.loop, Output() if output is None else output)
         self._reactor = reactor
         self._transport = transport
-        self._corked = False
         self._flush_due = False
         self._half_closed = False
         self._paused = False
@@ -39,7 +38,7 @@ class TransportChannel(Channel):
         """Hand received bytes on, through the reactor's buffer, which has room before them."""
         buffer = self._reactor.buffer
         room = len(buffer) - HEADROOM
-        self._corked = True
+        self.corked = True
         try:
             for at in range(0, len(data), room):
                 if self.closed:
@@ -48,7 +47,7 @@ class TransportChannel(Channel):
                 buffer[HEADROOM : HEADROOM + len(part)] = part
                 self.consumer.receive(buffer, HEADROOM, HEADROOM + len(part))
         finally:
-            self._corked = False
+            self.corked = False
         if self.output.pending() or self.ending:
             self.flush()
 
@@ -63,7 +62,7 @@ class TransportChannel(Channel):
 
     def written(self) -> None:
         """Send the output when the batch ends, or at the end of the loop's turn."""
-        if not self._corked and not self.output.blocked and not self._flush_due:
+        if not self.corked and not self.output.blocked and not self._flush_due:
             self._flush_due = True
             self.loop.call_soon(self._flush_at_end_of_turn)
 

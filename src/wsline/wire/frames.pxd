@@ -14,8 +14,8 @@ cdef class FrameReader:
 
     @cython.locals(first=cython.uint, second=cython.uint, length=uint64_t, size=Py_ssize_t)
     cpdef Py_ssize_t read(self, const unsigned char *data, Py_ssize_t at, Py_ssize_t end) except -1
-    cdef void _check(self, unsigned first, unsigned second) except *
-    cdef void _check_control(self, unsigned length) except *
+    cdef int _check(self, unsigned first, unsigned second) except -1
+    cdef int _check_control(self, unsigned length) except -1
 
 
 @cython.final
@@ -40,9 +40,9 @@ cdef class FrameWriter:
 
     cpdef uint32_t next_key(self) except? 0
     @cython.locals(output=Output, at=Py_ssize_t, block="unsigned char *", bit=cython.uint)
-    cpdef void header(self, unsigned first, Py_ssize_t n, bint masking, uint32_t key) except *
+    cpdef int header(self, unsigned first, Py_ssize_t n, bint masking, uint32_t key) except -1
     @cython.locals(key=uint32_t)
-    cpdef void write(self, unsigned first, bytes payload) except *
+    cpdef int write(self, unsigned first, bytes payload) except -1
     @cython.locals(key=uint32_t)
-    cpdef void write_text(self, unsigned first, str text, Py_ssize_t n) except *
-    cpdef void write_control(self, opcode, bytes payload) except *
+    cpdef int write_text(self, unsigned first, str text, Py_ssize_t n) except -1
+    cpdef int write_control(self, opcode, bytes payload) except -1

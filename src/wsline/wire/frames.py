@@ -66,7 +66,9 @@ class FrameReader:
         self.fin = (first & 0x80) != 0
         self.rsv1 = (first & 0x40) != 0
         self.opcode = first & 0x0F
-        self._check(first, second)
+        # One look tells most frames from those that may break a rule.
+        if first & 0x70 or self.opcode > 2 or self.expect_mask != (second > 0x7F):
+            self._check(first, second)
         if length > 125:
             size = 2 if length == 126 else 8
             if end - at < size:

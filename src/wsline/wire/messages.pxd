@@ -45,11 +45,11 @@ cdef class MessageReader:
     @cython.locals(n=Py_ssize_t)
     cdef Py_ssize_t _receive_control(self, unsigned char *data, Py_ssize_t at, list events) except -1
     @cython.locals(frames=FrameReader, known=int64_t)
-    cdef void _begin_frame(self, Py_ssize_t available) except *
+    cdef int _begin_frame(self, Py_ssize_t available) except -1
     @cython.locals(n=Py_ssize_t)
     cdef Py_ssize_t _receive_payload(self, unsigned char *data, Py_ssize_t at, Py_ssize_t end) except -1
-    cdef void _advance(self, Py_ssize_t n) except *
-    cdef void _count_chunk(self) except *
+    cdef int _advance(self, Py_ssize_t n) except -1
+    cdef int _count_chunk(self) except -1
     @cython.locals(is_text=cython.bint)
     cdef void _end_frame(self, list events) except *
     cpdef drop(self)
@@ -61,7 +61,7 @@ cdef class MessageWriter:
     cdef public bint is_open
 
     @cython.locals(n=Py_ssize_t)
-    cpdef void write_text(self, str text, bint fin) except *
-    cpdef void write_binary(self, bytes data, bint fin) except *
+    cpdef int write_text(self, str text, bint fin) except -1
+    cpdef int write_binary(self, bytes data, bint fin) except -1
     cdef unsigned _first(self, unsigned opcode, bint fin) noexcept
-    cpdef void write_control(self, opcode, bytes payload) except *
+    cpdef int write_control(self, opcode, bytes payload) except -1

@@ -12,10 +12,10 @@ cdef class MessageSender:
     cdef MessageWriter _writer, _later
     cdef list _frames
 
-    cpdef void send_text(self, str text, bint fin) except *
-    cpdef void send_binary(self, bytes data, bint fin) except *
-    cpdef void send_control(self, opcode, bytes payload) except *
-    cpdef void send_frame(self, bytes frame) except *
+    cpdef int send_text(self, str text, bint fin) except -1
+    cpdef int send_binary(self, bytes data, bint fin) except -1
+    cpdef int send_control(self, opcode, bytes payload) except -1
+    cpdef int send_frame(self, bytes frame) except -1
     cdef MessageWriter _current(self)
-    cdef void _settle(self) except *
-    cdef void _count(self) except *
+    cdef int _settle(self) except -1
+    cdef int _count(self) except -1
