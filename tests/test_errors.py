@@ -20,6 +20,8 @@ from wsline.errors import (
     LocalProtocolError,
     ProtocolError,
     RemoteProtocolError,
+    TLSError,
+    TruncatedStream,
     Violation,
     WebSocketError,
     WriteTimeout,
@@ -48,6 +50,8 @@ def test_builtin_exceptions_that_callers_expect() -> None:
     for kind in (HandshakeTimeout, KeepaliveTimeout, WriteTimeout):
         assert issubclass(kind, TimeoutError)
     assert issubclass(InvalidURI, ValueError)
+    assert issubclass(TLSError, OSError)
+    assert issubclass(TruncatedStream, ConnectionError)
 
 
 def test_a_handshake_error_carries_both_heads() -> None:

@@ -36,6 +36,8 @@ NAMES = {
     "ServerState",
     "SlowConsumer",
     "State",
+    "TLSError",
+    "TruncatedStream",
     "Violation",
     "WebSocket",
     "WebSocketError",

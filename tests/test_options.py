@@ -51,7 +51,17 @@ TEXT = Kind("a string or None", ["", "x", None], [], [b"x", 5, True])
 FLAG = Kind("True or False", [True, False], [], [None, 0, 1, "yes"])
 CALLABLE = Kind("a callable or None", [None, print, lambda: None], [], [5, "x", True, b"abcd"])
 SOCKET = Kind("a stream socket or None", sockets(), [], [5, "x", True])
-CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+CLIENTS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+SERVERS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+
+class Context(ssl.SSLContext):
+    """One that does not say for whom it is."""
+
+    protocol = None  # type: ignore[assignment]
+
+
+EITHER = Context(ssl.PROTOCOL_TLS_CLIENT)
 
 KINDS: dict[str, Kind] = {
     "max_payload": size(0, "no limit"),
@@ -89,9 +99,17 @@ CLIENT_KINDS: dict[str, Kind] = {
     ),
     "generate_mask": CALLABLE,
     "ssl": Kind(
-        "an ssl.SSLContext, True, False or None", [None, True, False, CONTEXT], [], [0, 1, 1.0, "yes", b""]
+        "an ssl.SSLContext for clients, True, False or None",
+        [None, True, False, CLIENTS, EITHER],
+        [],
+        [0, 1, 1.0, "yes", b"", SERVERS],
     ),
-    "server_hostname": TEXT,
+    "server_hostname": Kind(
+        "a host name, an IP address, or None",
+        [None, "localhost", "::1"],
+        ["", ".localhost"],
+        [1, b"localhost"],
+    ),
     "sock": SOCKET,
     "local_address": Kind(
         "a tuple (host, port) of a string and an integer, or None",
@@ -120,7 +138,12 @@ SERVER_KINDS: dict[str, Kind] = {
     "max_connections_per_ip": size(1, "no limit"),
     "sock": SOCKET,
     "unix_path": TEXT,
-    "ssl": Kind("an ssl.SSLContext or None", [None, CONTEXT], [], [True, False, 0, "yes"]),
+    "ssl": Kind(
+        "an ssl.SSLContext for servers, or None",
+        [None, SERVERS, EITHER],
+        [],
+        [True, False, 0, "yes", CLIENTS],
+    ),
     "reuse_port": FLAG,
 }
 

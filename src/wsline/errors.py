@@ -3,7 +3,7 @@
 WebSocketError
 ├ HandshakeError            .request .response
 │ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ InvalidStatus ├ NegotiationError
-│ ├ ProxyError ├ TooManyRedirects └ HandshakeTimeout
+│ ├ ProxyError ├ TooManyRedirects ├ TLSError └ HandshakeTimeout
 ├ ProtocolError             .violation .code .close_code
 │ ├ LocalProtocolError      you broke a rule; nothing was sent
 │ └ RemoteProtocolError     the peer broke a rule; the connection was failed
@@ -40,7 +40,9 @@ __all__ = [
     "ProxyError",
     "RemoteProtocolError",
     "SlowConsumer",
+    "TLSError",
     "TooManyRedirects",
+    "TruncatedStream",
     "Violation",
     "WebSocketError",
     "WriteTimeout",
@@ -91,6 +93,10 @@ class ProxyError(HandshakeError):
 
 class TooManyRedirects(HandshakeError):
     """The server redirected more often than `max_redirects` allows."""
+
+
+class TLSError(HandshakeError, OSError):
+    """TLS did not come about; the message names the reason, and `__cause__` is the `ssl.SSLError`."""
 
 
 class HandshakeTimeout(HandshakeError, TimeoutError):
@@ -183,6 +189,10 @@ class KeepaliveTimeout(WebSocketError, TimeoutError):
 
 class WriteTimeout(WebSocketError, TimeoutError):
     """The peer took nothing of what we had to send within `write_timeout`."""
+
+
+class TruncatedStream(WebSocketError, ConnectionError):
+    """TCP ended without the peer's farewell in TLS (close_notify): what it sent last may be missing."""
 
 
 class SlowConsumer(WebSocketError):

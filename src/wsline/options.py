@@ -87,13 +87,22 @@ _ADDRESS = Check(
     (tuple, NoneType),
     lambda value: value is None or (len(value) == 2 and type(value[1]) is int and isinstance(value[0], str)),
 )
+_HOST = Check(
+    "a host name, an IP address, or None",
+    (str, NoneType),
+    lambda value: value is None or not (value == "" or value.startswith(".")),
+)
 # Not looked at more closely: what these are is known only to the doors.
 _SSL = Check(
-    "an ssl.SSLContext, True, False or None",
+    "an ssl.SSLContext for clients, True, False or None",
     (),
-    lambda value: value is None or type(value) is bool or _is(value, "wrap_bio"),
+    lambda value: value is None or type(value) is bool or _is_context(value, "CLIENT"),
 )
-_CONTEXT = Check("an ssl.SSLContext or None", (), lambda value: value is None or _is(value, "wrap_bio"))
+_CONTEXT = Check(
+    "an ssl.SSLContext for servers, or None",
+    (),
+    lambda value: value is None or _is_context(value, "SERVER"),
+)
 _SOCKET = Check("a stream socket or None", (), lambda value: value is None or _is(value, "fileno"))
 _PATH = Check(
     'a string that begins with "/", or None',
@@ -105,6 +114,12 @@ _HEADERS = Check(
     (Mapping, list, tuple, NoneType),
     lambda value: value is None or _are_pairs(value.items() if isinstance(value, Mapping) else value),
 )
+
+
+def _is_context(value: Any, side: str) -> bool:
+    protocol: str = getattr(getattr(value, "protocol", None), "name", "")
+    fits = not protocol.endswith(("_CLIENT", "_SERVER")) or protocol.endswith(side)
+    return _is(value, "wrap_bio") and fits
 
 
 def _are_pairs(values: Iterable[Any]) -> bool:
@@ -246,8 +261,10 @@ class ClientOptions(Options):
         auth: `(user, password)` for Basic authentication; the URL's user info comes first.
         generate_mask: called for each frame, returns its 4-byte masking key; `None`: keys from
             `os.urandom` (`ws`: generateMask).
-        ssl: for wss: an `ssl.SSLContext`; `None` or `True`: one that verifies the server; `False`: one
-            that verifies nothing, so that anyone on the way can read and change everything.
+        ssl: for wss: an `ssl.SSLContext`; `None` or `True`: one that verifies the server. `False`: one
+            that VERIFIES NOTHING: anyone on the way can pose as the server, and read and change all that
+            is sent. For a server whose certificate no authority has signed, do not use it, but
+            `ssl.create_default_context(cafile="its-certificate.pem")`.
         server_hostname: the name that the server's certificate must be for; `None`: the URL's host.
         sock: a connected stream socket to use instead of connecting; the client owns it then.
         local_address: `(host, port)` to connect from.
@@ -260,7 +277,7 @@ class ClientOptions(Options):
     auth: tuple[str, str] | None = _option(None, _AUTH)
     generate_mask: Callable[[], bytes] | None = _option(None, _CALLABLE)
     ssl: Any = _option(None, _SSL)
-    server_hostname: str | None = _option(None, _TEXT)
+    server_hostname: str | None = _option(None, _HOST)
     sock: Any = _option(None, _SOCKET)
     local_address: tuple[str, int] | None = _option(None, _ADDRESS)
     family: int = _option(0, _size(0))

@@ -22,7 +22,7 @@ from wsline.aio.dial import dial
 from wsline.aio.reactor import SocketChannel
 from wsline.aio.timers import NEVER
 from wsline.aio.transport import TransportChannel
-from wsline.errors import HandshakeError, HandshakeTimeout, InvalidHeader, InvalidStatus
+from wsline.errors import HandshakeError, HandshakeTimeout, InvalidHeader, InvalidStatus, TLSError
 from wsline.handshake.client import ClientHandshake
 from wsline.handshake.uri import parse_uri
 from wsline.options import ClientOptions
@@ -255,7 +255,7 @@ async def test_another_name_can_be_asked_for(secure: Door, certificate: Certific
         await hang_up(opened)
 
 
-async def refused(door: Door, **options: Any) -> ssl.SSLCertVerificationError:
+async def refused(door: Door, **options: Any) -> TLSError:
     """Dial a server whose certificate is not taken."""
     server = await asyncio.start_server(
         lambda reader, writer: writer.transport.abort(),
@@ -264,11 +264,12 @@ async def refused(door: Door, **options: Any) -> ssl.SSLCertVerificationError:
         ssl=door.certificate.server if door.certificate else None,
     )
     try:
-        with pytest.raises(ssl.SSLCertVerificationError) as raised:
+        with pytest.raises(TLSError) as raised:
             await dialled(f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/", **options)
     finally:
         server.close()
         await server.wait_closed()
+    assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
     return raised.value
 
 

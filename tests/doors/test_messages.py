@@ -28,7 +28,8 @@ async def test_the_door_is_what_its_name_says(door: Door) -> None:
     async with door.pair() as (client, server):
         for ws in (client, server):
             kind = type(ws._session.channel).__name__
-            assert kind == ("SocketChannel" if door.name in ("epoll", "direct") else "TransportChannel")
+            kinds = {"transport": "TransportChannel", "tls": "TLSChannel"}
+            assert kind == kinds.get(door.name, "SocketChannel")
             assert (ws.ssl_object is not None) is (door.name == "tls")
 
 

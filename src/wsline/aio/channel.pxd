@@ -24,6 +24,7 @@ cdef class Channel:
     cdef public int ending
     cdef public bint closed
     cdef public object local_address, remote_address
+    cdef public bint is_ready
     cdef public bint secure
     cdef public object ssl_object
 

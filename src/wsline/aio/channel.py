@@ -87,6 +87,7 @@ class Channel:
         ending: a `connection.Exit`; what to do when the output is empty.
         closed: the socket is closed, or about to be.
         local_address, remote_address: as `socket.getsockname` and `getpeername` give them.
+        is_ready: nothing stands between the output and the peer: a TLS handshake is done.
         secure: the stream is encrypted.
         ssl_object: the `ssl.SSLObject` then, else `None`.
     """
@@ -100,6 +101,7 @@ class Channel:
         self.closed = False
         self.local_address: Any = None
         self.remote_address: Any = None
+        self.is_ready = True
         self.secure = False
         self.ssl_object: Any = None
 

@@ -5,10 +5,12 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from ..errors import HandshakeError, HandshakeTimeout
 from ..handshake.client import ClientHandshake
+from ..handshake.tls import tls_error
 from ..handshake.uri import URI
 from ..options import ClientOptions
 from ..wire.kernels import Output
@@ -16,6 +18,7 @@ from . import reactor
 from .channel import NOBODY, Channel, Consumer
 from .reactor import SocketChannel, reactor_of
 from .timers import NEVER
+from .tls import TLSChannel
 from .transport import TransportProtocol
 
 __all__ = ["OnOpen", "dial"]
@@ -38,6 +41,7 @@ async def dial(
 
     Raises:
         OSError: no connection came about.
+        TLSError: TLS did not.
         HandshakeTimeout: `handshake_timeout` was not enough for all of it.
         HandshakeError: the server's answer was another than wished.
 
@@ -57,6 +61,8 @@ async def dial(
             f" {options.handshake_timeout} s (option handshake_timeout)",
             request=handshake.request,
         ) from None
+    except ssl.SSLError as error:
+        raise tls_error(error, options.server_hostname or uri.host) from error
     finally:
         opening.leave()
 
@@ -127,8 +133,11 @@ async def _open_channel(uri: URI, options: ClientOptions, output: Output, openin
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = _ssl_context(options.ssl) if uri.secure else None
-        if context is None and reactor.AVAILABLE:
-            return SocketChannel(reactor_of(loop), sock, output, direct=True)
+        if reactor.AVAILABLE:
+            if context is None:
+                return SocketChannel(reactor_of(loop), sock, output, direct=True)
+            name = options.server_hostname or uri.host
+            return TLSChannel(reactor_of(loop), sock, context, output, direct=True, server_hostname=name)
     except BaseException:
         sock.close()
         raise
@@ -171,10 +180,15 @@ def _shut_down(sock: socket.socket) -> None:
 
 
 def _ssl_context(choice: Any) -> ssl.SSLContext:
-    if isinstance(choice, ssl.SSLContext):
-        return choice
+    return _our_context(choice is not False) if choice is None or type(choice) is bool else choice
+
+
+@cache
+def _our_context(verifies: bool) -> ssl.SSLContext:
+    # The authorities that a system trusts are many: read once, and kept once.
     context = ssl.create_default_context()
-    if choice is False:
+    context.set_alpn_protocols(["http/1.1"])
+    if not verifies:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -11,6 +11,7 @@ from ..errors import HandshakeError
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request, Response, refusal
 from ..handshake.server import ServerHandshake
+from ..handshake.tls import tls_error
 from ..options import ServerOptions
 from ..states import Exit
 from .channel import Channel, Consumer
@@ -98,6 +99,8 @@ class ServerOpening(Consumer):
 
     def on_lost(self, error: OSError | None) -> None:
         """Note that the channel is closed."""
+        if error is not None and self.channel is not None and not self.channel.is_ready:
+            logger.info("%s", tls_error(error))
         self.channel = None
         if self._task is not None:
             self._task.cancel()
@@ -107,7 +110,7 @@ class ServerOpening(Consumer):
         """Give a slow client up."""
         if self.channel is None:
             return
-        if self._is_answered:
+        if self._is_answered or not self.channel.is_ready:
             self.channel.abort()
             return
         if self._task is not None:

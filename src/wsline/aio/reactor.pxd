@@ -14,6 +14,7 @@ cdef class Reactor:
     cdef readonly object loop
     cdef readonly bytearray buffer
     cdef readonly object deadlines
+    cdef public object tls
     cdef Poller _poller
     cdef list _channels, _written
     cdef Py_ssize_t _users

@@ -64,12 +64,14 @@ class Reactor:
         loop: the loop.
         buffer: what sockets receive into; free again when `Consumer.receive` returns.
         deadlines: the loop's `Deadlines`.
+        tls: what its TLS channels share; the first one makes it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.buffer = bytearray(_HEADROOM + _SIZE)
         self.deadlines = Deadlines(loop)
+        self.tls: Any = None
         self._poller: Poller | None = None
         self._channels: list[SocketChannel | None] = []
         self._written: list[SocketChannel] = []

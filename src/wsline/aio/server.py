@@ -23,6 +23,7 @@ from .listener import Acceptor, open_sockets
 from .opening import ServerOpening
 from .payload import frame_message
 from .reactor import SocketChannel, reactor_of
+from .tls import TLSChannel
 from .transport import TransportProtocol
 from .websocket import WebSocket
 
@@ -134,7 +135,7 @@ class WebSocketServer(EventSource):
         sockets = await open_sockets(self._host, self._port, self.options)
         self._addresses = [each.getsockname() for each in sockets]
         for sock in sockets:
-            if reactor.AVAILABLE and self.options.ssl is None:
+            if reactor.AVAILABLE:
                 self._acceptors.append(Acceptor(loop, sock, self._on_accepted))
             else:
                 self._transport_servers.append(await self._serve_transports(loop, sock))
@@ -251,11 +252,17 @@ class WebSocketServer(EventSource):
         try:
             if sock.family != getattr(socket, "AF_UNIX", None):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._on_channel(SocketChannel(reactor_of(asyncio.get_running_loop()), sock))
+            self._on_channel(self._open_channel(sock))
         except OSError as error:
             # It was broken before we looked at it.
             logger.info("a connection was lost while it was accepted: %s", error)
             sock.close()
+
+    def _open_channel(self, sock: socket.socket) -> Channel:
+        context, of_loop = self.options.ssl, reactor_of(asyncio.get_running_loop())
+        if context is None:
+            return SocketChannel(of_loop, sock)
+        return TLSChannel(of_loop, sock, context, server_side=True)
 
     def _on_channel(self, channel: Channel) -> None:
         address = channel.remote_address

@@ -31,7 +31,7 @@ def receive(fd: int, buffer: bytearray, at: int, n: int) -> int:
         return WOULD_BLOCK
 
 
-def send(fd: int, buffer: bytearray, at: int, n: int) -> int:
+def send(fd: int, buffer: bytes | bytearray, at: int, n: int) -> int:
     """Send at most `n` bytes of `buffer[at:]`.
 
     Returns:

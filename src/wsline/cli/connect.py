@@ -65,8 +65,8 @@ def _refuse(url: str, reason: str) -> int:
 
 
 def _explain_os_error(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted, {error.verify_message} (--no-check accepts any)"
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted, {error.__cause__.verify_message} (--no-check accepts any)"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused, is a server listening there?"
     if isinstance(error, socket.gaierror):

@@ -1,0 +1,92 @@
+"""Why a TLS handshake failed, in words that say what to do.
+
+OpenSSL's own words are for those who know OpenSSL. What is told here depends on the numbers and names
+that its error has, so that no door's module is needed.
+"""
+
+from typing import Final
+
+from ..errors import TLSError
+
+__all__ = ["tls_error"]
+
+_TRUST: Final = (
+    "if you trust it, pass ssl=ssl.create_default_context(cafile=...) with the certificate that signed it"
+)
+
+# RFC 5280 has the causes; the numbers are OpenSSL's X509_V_ERR_*.
+_CERTIFICATE: Final = {
+    9: "it is not valid yet: compare the clocks of this machine and the server's",
+    10: "it has expired: the server needs a new one, if this machine's clock is right",
+    18: f"it is self-signed; {_TRUST}",
+    19: f"an authority that is not trusted here signed it; {_TRUST}",
+    20: f"its issuer is not known here, or the server leaves intermediate certificates out; {_TRUST}",
+    21: f"its issuer is not known here, or the server leaves intermediate certificates out; {_TRUST}",
+    23: "it has been revoked",
+    62: "it is for other names than {host!r} (option server_hostname says which name must be in it)",
+    64: "the address {host} is not in it: connect by a name that is, or see option server_hostname",
+}
+
+_NOT_TLS: Final = "the {peer} does not speak TLS: {hint}"
+
+# OpenSSL's names of what it found.
+_FOUND: Final = {
+    "WRONG_VERSION_NUMBER": _NOT_TLS,
+    "HTTP_REQUEST": _NOT_TLS,
+    "HTTPS_PROXY_REQUEST": _NOT_TLS,
+    "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
+    "RECORD_LAYER_FAILURE": _NOT_TLS,
+    "UNSUPPORTED_PROTOCOL": "the {peer} speaks no version of TLS that is allowed here",
+    "NO_SHARED_CIPHER": "the {peer} and this side have no cipher in common",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the {peer} gave no certificate, and must",
+}
+
+# What the peer told (RFC 8446 §6.2), as OpenSSL names it.
+_ALERTS: Final = {
+    "CERTIFICATE_REQUIRED": "it wants a certificate of ours (context.load_cert_chain)",
+    "UNKNOWN_CA": "it does not trust the authority that signed our certificate",
+    "BAD_CERTIFICATE": "it cannot use our certificate",
+    "CERTIFICATE_UNKNOWN": "it does not accept our certificate",
+    "CERTIFICATE_EXPIRED": "our certificate has expired",
+    "CERTIFICATE_REVOKED": "our certificate has been revoked",
+    "PROTOCOL_VERSION": "it takes no version of TLS that is offered",
+    "HANDSHAKE_FAILURE": "it takes none of the ciphers and certificates that are offered",
+    "UNRECOGNIZED_NAME": "it does not serve the name {host!r} (option server_hostname)",
+    "NO_APPLICATION_PROTOCOL": "it takes none of the protocols that are offered (ALPN)",
+    "INTERNAL_ERROR": "it had an internal error",
+}
+
+
+def tls_error(error: OSError, host: str | None = None) -> TLSError:
+    """Return the exception that says why TLS did not come about, chained to OpenSSL's.
+
+    Args:
+        error: an `ssl.SSLError`.
+        host: on a client, who the server should be; `None` on a server.
+    """
+    peer, hint = "server", "use ws:, or ask at another port"
+    if host is None:
+        peer, hint = "client", "it may have used ws: instead of wss:"
+    reason = _reason(error).format(peer=peer, host=host, hint=hint)
+    told = TLSError(f"TLS handshake {f'with {host} ' if host else ''}failed: {reason}")
+    told.__cause__ = error
+    return told
+
+
+def _reason(error: OSError) -> str:
+    message = getattr(error, "verify_message", None)
+    if message is not None:
+        code = getattr(error, "verify_code", 0)
+        return f"the {{peer}}'s certificate is refused: {_CERTIFICATE.get(code, _escape(message))}"
+    name = str(getattr(error, "reason", None) or "")
+    if name in _FOUND:
+        return _FOUND[name]
+    _, is_alert, alert = name.partition("_ALERT_")
+    if is_alert or "UNRECOGNIZED_NAME" in name:
+        alert = "UNRECOGNIZED_NAME" if not is_alert else alert
+        return f"the {{peer}} refused: {_ALERTS.get(alert, alert.lower().replace('_', ' '))}"
+    return _escape(str(error.args[-1] if error.args else error))
+
+
+def _escape(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
