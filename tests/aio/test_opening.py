@@ -1,6 +1,7 @@
 """The server's side of an opening handshake: what it asks whom, and what it answers."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -359,6 +360,26 @@ async def test_frames_of_an_impatient_client_are_kept_up_to_a_mark() -> None:
     await until(lambda: asked.opened)
     assert asked.channel.is_reading
     assert asked.opened[0][3] == b"first " + b"x" * 65000 + b"y" * 1000
+    assert asked.ended == 1
+
+
+async def test_in_the_tls_handshake_a_slow_client_is_told_nothing() -> None:
+    asked = Asked()
+    asked.channel.is_ready = False
+    asked.opening.on_deadline(0)
+    assert (asked.channel.closed, asked.answer, asked.ended) == (True, b"", 1)
+    asked.deadlines.close()
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+async def test_the_end_of_a_tls_handshake_is_logged(is_ready: bool, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "wsline")
+    asked = Asked(handshake_timeout=None)
+    asked.channel.is_ready = is_ready
+    asked.channel.error = ConnectionResetError(104, "Connection reset by peer")
+    asked.channel.abort()
+    told = [] if is_ready else ["TLS handshake failed: Connection reset by peer"]
+    assert caplog.messages == told
     assert asked.ended == 1
 
 

@@ -279,11 +279,10 @@ class TLSChannel(SocketChannel):
     def _count(self, n: int) -> None:
         """Count `n` bytes as sent."""
         self._sent += n
+        n = min(n, self._covered)
         if self._sent == len(self._unsent):
             self._unsent = b""
             self._sent = 0
-            n = self._covered
-        elif n > self._covered:
             n = self._covered
         self._covered -= n
         self.output.consume(n)
