@@ -179,12 +179,14 @@ class TLSChannel(SocketChannel):
             if not self.is_ready:
                 self._shake_hands()
             # One record at a time. A record is never left within OpenSSL: it fits.
-            while incoming.pending:
+            while self.is_ready:
                 got = self._tls.read(_SIZE, shared.view[size:] if size else shared.view)
                 if got == 0:
                     self._has_ended = True
                     break
                 size += got
+                if not incoming.pending:
+                    break
         except ssl.SSLWantReadError:
             pass  # OpenSSL keeps the beginning of a record
         except ssl.SSLZeroReturnError:
@@ -260,8 +262,7 @@ class TLSChannel(SocketChannel):
         except ssl.SSLWantReadError:
             pass  # the peer begins a new handshake (TLS 1.2); what it sends then brings us back here
         finally:
-            if self._shared.outgoing.pending:
-                self._collect()
+            self._collect()
         return len(self._unsent) > 0
 
     def _encrypt_segments(self, output: Output) -> None:
