@@ -10,7 +10,7 @@ CHECKED := $(wildcard src tests bench examples)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help env run test lint types suite suite-pure pure dist conformance conformance-quick \
-        bench-quick coverage format clean
+        bench bench-deflate bench-quick coverage format clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -54,13 +54,19 @@ conformance-quick: env  ## its quick part, where the suite is at hand
 bench-quick: env $(STAMPS)/bench  ## a short benchmark against the peers
 	$(PY) bench/quick.py
 
+bench: env $(STAMPS)/bench $(STAMPS)/bench-system $(STAMPS)/bench-node  ## the full benchmark; BENCH=--help tells its options
+	$(PY) bench/full.py $(BENCH)
+
+bench-deflate: env $(STAMPS)/bench $(STAMPS)/bench-system $(STAMPS)/bench-node  ## compressed messages; takes BENCH, too
+	$(PY) bench/deflate.py $(BENCH)
+
 coverage: $(STAMPS)/pure $(STAMPS)/interop  ## line and branch coverage, of the pure-Python twin
 	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m coverage run -m pytest
 	$(PY) -m coverage report
 	$(PY) -m coverage html -q -d build/coverage
 
 clean:  ## remove all that was made
-	rm -rf build $(VENV) .hypothesis src/*.egg-info tests/interop/node_modules
+	rm -rf build $(VENV) .hypothesis src/*.egg-info tests/interop/node_modules bench/build bench/node_modules
 	find src -name '*.so' -delete
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -97,6 +103,25 @@ $(STAMPS)/dist: $(VENV)/tools.stamp $(SOURCES) setup.py pyproject.toml MANIFEST.
 
 $(STAMPS)/bench: $(VENV)/tools.stamp $(wildcard bench/requirements.txt)
 	$(if $(wildcard bench/requirements.txt),$(PY) -m pip install --quiet -r bench/requirements.txt)
+	@mkdir -p $(@D) && touch $@
+
+# The load generators need zlib and OpenSSL, one peer needs Node.js: root gets them, others are told.
+$(STAMPS)/bench-system: Makefile
+	@missing=; \
+	for need in 'gcc:command -v gcc' 'zlib1g-dev:test -e /usr/include/zlib.h' 'openssl:command -v openssl' \
+	    'libssl-dev:test -e /usr/include/openssl/ssl.h' 'nodejs:command -v node' 'npm:command -v npm'; do \
+	    sh -c "$${need#*:}" > /dev/null || missing="$$missing $${need%%:*}"; \
+	done; \
+	if [ -z "$$missing" ]; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	else \
+	    echo "make: the benchmarks need$$missing (the names of Debian's packages)" >&2; exit 1; \
+	fi
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/bench-node: bench/package.json $(STAMPS)/bench-system
+	npm install --prefix bench --no-audit --no-fund --no-package-lock
 	@mkdir -p $(@D) && touch $@
 
 # Where there is no Node.js the tests that need it are skipped, and CI fails on the skip.

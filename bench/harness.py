@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import IO, Any
 
 from errors import BenchmarkError
@@ -136,23 +135,35 @@ def running(server: Server) -> Iterator[tuple[int, int]]:
                 process.stdout.close()
 
 
-def _load(program: Path, workload: Workload, port: int, server_pid: int) -> dict[str, Any]:
-    """Run the load generator on its core and return its report."""
-    target = ["--port", str(port), "--server-pid", str(server_pid), "--json"]
-    command = [str(program), *target, *workload.arguments()]
-    timeout = workload.warmup + workload.seconds + LOAD_GRACE
+def output_of(name: str, command: Sequence[str], timeout: float) -> dict[str, Any]:
+    """Run a program on the load's core and return the JSON that it prints.
+
+    Raises:
+        BenchmarkError: it fails, or does not end in time.
+    """
     try:
         with _pinned(LOAD):
             result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:
-        raise BenchmarkError("the load generator did not finish in time") from None
+        raise BenchmarkError(f"{name} did not finish in time") from None
     if result.returncode != 0:
-        first, *_ = result.stderr.strip().splitlines() or ["the load generator failed without a word"]
-        raise BenchmarkError(first)
+        said = result.stderr.strip().splitlines() or [f"{name} failed without a word"]
+        raise BenchmarkError(said[-1] if said[0].startswith("Traceback") else said[0])
     report: dict[str, Any] = json.loads(result.stdout)
-    if report["messages"] == 0:
-        raise BenchmarkError("not one echo arrived in time")
+    if report.get("messages") == 0:
+        raise BenchmarkError("not one message arrived in time")
     return report
+
+
+def load(name: str, arguments: Sequence[str], target: tuple[int, int], seconds: float) -> dict[str, Any]:
+    """Run one of the load generators against a server, `(process id, port)`, and return its report.
+
+    Raises:
+        BenchmarkError: something was wrong with an answer, or there was none: such a run has no number.
+    """
+    pid, port = target
+    where = ["--port", str(port), "--server-pid", str(pid), "--json"]
+    return output_of("the load generator", [str(built(name)), *where, *arguments], seconds + LOAD_GRACE)
 
 
 def measure(server: Server, workload: Workload, round_number: int = 0) -> Measurement:
@@ -161,10 +172,10 @@ def measure(server: Server, workload: Workload, round_number: int = 0) -> Measur
     Raises:
         BenchmarkError: the server did not start, or one of its answers was wrong: such a run has no number.
     """
-    program = built("load")
-    with running(server) as (pid, port):
+    built("load")  # before the server waits for it
+    with running(server) as target:
         try:
-            seen = _load(program, workload, port, pid)
+            seen = load("load", workload.arguments(), target, workload.warmup + workload.seconds)
         except BenchmarkError as error:
             raise BenchmarkError(f"{server.name} at depth {workload.depth}: {error}") from None
     messages, seconds = seen["messages"], seen["seconds"]

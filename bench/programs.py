@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from errors import BenchmarkError
@@ -14,10 +15,37 @@ OUTPUT = HERE / "build"
 
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror")
 
+_SERVER = ("outbox.c", "handshake.c", "system.c")
+_OPENING = ("opening.c", "handshake.c", "system.c", "load_options.c", "clocks.c")
+_REPORT = ("measurement.c", "histogram.c")
+_LOAD = ("load.c", "client.c", *_OPENING, *_REPORT)
+_DEFLATE = ("codec.c", "json.c")
+_PEER = ("peer.c", "inbox.c", *_DEFLATE, "stream_plain.c", *_OPENING, *_REPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """C sources, and the libraries that they need."""
+
+    sources: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+
+
 PROGRAMS = {
-    "echo_server": ("echo_server.c", "outbox.c", "handshake.c", "system.c"),
-    "load": ("load.c", "client.c", "load_options.c", "histogram.c", "clocks.c", "handshake.c", "system.c"),
+    "echo_server": Program(("echo_server.c", *_SERVER)),
+    "broadcast_server": Program(("broadcast_server.c", "handshake.c", "system.c")),
+    "load": Program((*_LOAD, "stream_plain.c")),
+    "load_tls": Program((*_LOAD, "stream_tls.c"), ("ssl", "crypto")),
+    "deflate_load": Program(
+        ("deflate_load.c", "deflate_client.c", "deflate_script.c", "memory.c", *_PEER), ("z",)
+    ),
+    "zlib_floor": Program(
+        ("zlib_floor.c", "deflate_script.c", *_DEFLATE, "stream_plain.c", *_OPENING), ("z",)
+    ),
+    "fanout": Program(("fanout.c", *_PEER), ("z",)),
+    "crowd": Program(("crowd.c", "inbox.c", "memory.c", "stream_plain.c", *_OPENING, *_REPORT)),
 }
+PACKAGES = {"z": "zlib1g-dev", "ssl": "libssl-dev"}  # as Debian calls what brings the headers
 
 
 def _is_stale(program: Path) -> bool:
@@ -35,6 +63,11 @@ def _compiler() -> list[str]:
     return command
 
 
+def _hint(name: str) -> str:
+    packages = [PACKAGES[library] for library in PROGRAMS[name].libraries if library in PACKAGES]
+    return f"; it needs the headers of Debian's {', '.join(packages)}" if packages else ""
+
+
 def built(name: str) -> Path:
     """Return the path of a program of `PROGRAMS`, compiled anew if its sources have changed.
 
@@ -44,8 +77,9 @@ def built(name: str) -> Path:
     program = OUTPUT / name
     if _is_stale(program):
         OUTPUT.mkdir(exist_ok=True)
-        sources = [str(SOURCES / source) for source in PROGRAMS[name]]
-        result = subprocess.run([*_compiler(), *FLAGS, *sources, "-o", str(program)], check=False)
-        if result.returncode != 0:
-            raise BenchmarkError(f"cannot compile {name}: see the compiler's messages above")
+        sources = [str(SOURCES / source) for source in PROGRAMS[name].sources]
+        libraries = [f"-l{library}" for library in PROGRAMS[name].libraries]
+        command = [*_compiler(), *FLAGS, *sources, "-o", str(program), *libraries]
+        if subprocess.run(command, check=False).returncode != 0:
+            raise BenchmarkError(f"cannot compile {name}: see the compiler's messages above{_hint(name)}")
     return program

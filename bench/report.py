@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +16,8 @@ from harness import Measurement
 from summary import Summary, Verdict
 
 PACKAGES = ("wsline", "picows", "uvloop")
+MORE_PACKAGES = ("websockets", "aiohttp", "socketify")
+NODE_PACKAGES = ("ws", "bufferutil")
 
 
 def _version(package: str) -> str:
@@ -21,6 +25,20 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
+
+
+def _node_versions() -> dict[str, str]:
+    """Return the versions of what runs on Node.js, where that is installed."""
+    node = shutil.which("node")
+    if node is None:
+        return {}
+    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    versions = {"node": asked.stdout.strip()}
+    for package in NODE_PACKAGES:
+        description = Path(__file__).parent / "node_modules" / package / "package.json"
+        if description.exists():
+            versions[package] = json.loads(description.read_text())["version"]
+    return versions
 
 
 def _cpu_model() -> str:
@@ -40,7 +58,8 @@ def environment() -> dict[str, str | bool | int | None]:
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "wsline_compiled": compiled,
-        **{package: _version(package) for package in PACKAGES},
+        **{package: _version(package) for package in (*PACKAGES, *MORE_PACKAGES)},
+        **_node_versions(),
     }
 
 

@@ -4,27 +4,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "clocks.h"
-#include "handshake.h"
 #include "system.h"
 
 enum {
-    HANDSHAKE_TIMEOUT = 10,     /* seconds */
     LONGEST_BATCH = 256 * 1024, /* bytes of frames prepared for one send(); at least one frame */
     PAYLOAD_VARIANTS = 26,      /* the payload is the alphabet, begun at another letter */
     CHECKED_ONE_IN = 8,         /* a power of two */
 };
-
-static void fill_random(void *to, size_t count)
-{
-    if (getrandom(to, count, 0) != (ssize_t)count) {
-        die("getrandom");
-    }
-}
 
 __attribute__((format(printf, 2, 3))) static void fail(struct client *client, const char *format, ...)
 {
@@ -36,7 +24,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct client *client, co
     vsnprintf(client->error, sizeof client->error, format, arguments);
     va_end(arguments);
     client->state = CLIENT_CLOSED;
-    close(client->fd);
+    stream_close(&client->stream);
 }
 
 void script_prepare(struct script *script, const struct load_options *options, unsigned variant)
@@ -67,76 +55,9 @@ void script_prepare(struct script *script, const struct load_options *options, u
     }
 }
 
-/* ---- Opening handshake --------------------------------------------------------------------------------- */
-
-static bool send_request(struct client *client, const struct load_options *options, const char *key)
-{
-    char request[1024];
-    int size = snprintf(request, sizeof request,
-                        "GET %s HTTP/1.1\r\n"
-                        "Host: %s:%u\r\n"
-                        "Upgrade: websocket\r\n"
-                        "Connection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: %s\r\n"
-                        "Sec-WebSocket-Version: 13\r\n\r\n",
-                        options->path, options->host, options->port, key);
-    if (size >= (int)sizeof request) {
-        fail(client, "the path is too long");
-    } else if (send(client->fd, request, (size_t)size, MSG_NOSIGNAL) != size) {
-        fail(client, "cannot send the upgrade request: %s", strerror(errno));
-    }
-    return client->state == CLIENT_OPEN;
-}
-
-static bool judge_response(struct client *client, struct text head, const char *key)
-{
-    char expected[ACCEPT_LENGTH + 1];
-    accept_for_key(key, expected);
-    struct text value;
-    if (head.length < 13 || memcmp(head.at, "HTTP/1.1 101 ", 13) != 0) {
-        fail(client, "upgrade refused: %.*s", (int)strcspn(head.at, "\r"), head.at);
-    } else if (!find_field(head, "Upgrade", &value) || !list_holds_token(value, "websocket")
-               || !find_field(head, "Connection", &value) || !list_holds_token(value, "upgrade")) {
-        fail(client, "the 101 response does not upgrade to websocket");
-    } else if (!find_field(head, "Sec-WebSocket-Accept", &value) || value.length != ACCEPT_LENGTH
-               || memcmp(value.at, expected, ACCEPT_LENGTH) != 0) {
-        fail(client, "wrong Sec-WebSocket-Accept");
-    } else if (find_field(head, "Sec-WebSocket-Extensions", &value)
-               || find_field(head, "Sec-WebSocket-Protocol", &value)) {
-        fail(client, "the server chose an extension or a subprotocol that was not offered");
-    }
-    return client->state == CLIENT_OPEN;
-}
+/* ---- Opening ------------------------------------------------------------------------------------------- */
 
 static size_t take_bytes(struct client *client, const uint8_t *bytes, size_t count);
-
-static bool shake_hands(struct client *client, const struct load_options *options)
-{
-    uint8_t nonce[KEY_BYTES];
-    char key[KEY_LENGTH + 1];
-    fill_random(nonce, sizeof nonce);
-    encode_base64(nonce, sizeof nonce, key);
-    if (!send_request(client, options, key)) {
-        return false;
-    }
-    uint8_t response[MAX_HEAD];
-    size_t filled = 0, head_size = 0;
-    while (head_size == 0) {
-        ssize_t received = recv(client->fd, response + filled, sizeof response - filled, 0);
-        if (received <= 0) {
-            fail(client, "no response to the upgrade request: %s",
-                 received ? strerror(errno) : "end of stream");
-            return false;
-        }
-        filled += (size_t)received;
-        head_size = find_head_end(response, filled);
-    }
-    if (!judge_response(client, (struct text){(char *)response, head_size}, key)) {
-        return false;
-    }
-    take_bytes(client, response + head_size, filled - head_size);
-    return client->state == CLIENT_OPEN;
-}
 
 bool client_open(struct client *client, const struct load_options *options, const struct script *script)
 {
@@ -144,17 +65,15 @@ bool client_open(struct client *client, const struct load_options *options, cons
         .script = script,
         .depth = options->depth,
         .batches = allocate(options->depth * sizeof *client->batches),
-        .fd = connect_to(options->host, options->port, HANDSHAKE_TIMEOUT),
     };
-    if (client->fd < 0) {
-        fail(client, "cannot connect to %s:%u: %s", options->host, options->port, strerror(errno));
+    struct opening opening;
+    if (!opening_run(&opening, &client->stream, options)) {
+        memcpy(client->error, opening.error, ERROR_SIZE);
+        client->state = CLIENT_CLOSED;
         return false;
     }
-    if (!shake_hands(client, options)) {
-        return false;
-    }
-    make_nonblocking(client->fd);
-    return true;
+    take_bytes(client, opening.rest, opening.rest_size);
+    return client->state == CLIENT_OPEN;
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------------- */
@@ -162,7 +81,7 @@ bool client_open(struct client *client, const struct load_options *options, cons
 /* Returns false if the socket did not take it all. */
 static bool send_bytes(struct client *client, const uint8_t *bytes, size_t count, size_t *sent)
 {
-    ssize_t taken = send(client->fd, bytes, count, MSG_NOSIGNAL);
+    ssize_t taken = stream_send(&client->stream, bytes, count);
     *sent = taken < 0 ? 0 : (size_t)taken;
     if (taken < 0 && errno != EAGAIN && errno != EINTR) {
         fail(client, "cannot send: %s", strerror(errno));
@@ -268,7 +187,7 @@ static void handle_control(struct client *client)
     case FIN_BIT | OPCODE_CLOSE:
         if (client->state == CLIENT_CLOSING) {
             client->state = CLIENT_CLOSED;
-            close(client->fd);
+            stream_close(&client->stream);
         } else {
             unsigned code = length >= 2 ? (unsigned)read_big_endian(payload, 2) : 0;
             fail(client, "the server closed with code %u", code);
@@ -365,7 +284,7 @@ static void settle(struct client *client, uint32_t count, struct histogram *late
 uint32_t client_on_readable(struct client *client, uint8_t *buffer, size_t capacity,
                             struct histogram *latencies)
 {
-    ssize_t received = recv(client->fd, buffer, capacity, 0);
+    ssize_t received = stream_receive(&client->stream, buffer, capacity);
     if (received <= 0) {
         if (received == 0 || (errno != EAGAIN && errno != EINTR)) {
             fail(client, "the server disconnected: %s", received ? strerror(errno) : "end of stream");

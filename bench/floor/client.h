@@ -8,6 +8,8 @@
 
 #include "histogram.h"
 #include "load_options.h"
+#include "opening.h"
+#include "stream.h"
 #include "websocket.h"
 
 /* Frames ready to be sent, and what their echoes look like. A few of them are shared by all connections. */
@@ -32,7 +34,7 @@ struct batch {
 enum client_state { CLIENT_OPEN, CLIENT_CLOSING, CLIENT_CLOSED };
 
 struct client {
-    int fd;
+    struct stream stream;
     enum client_state state;
     bool check_all;  /* compare every payload, not a sample */
     bool check_echo; /* compare the payload of the echo that is arriving */
@@ -53,7 +55,7 @@ struct client {
     uint8_t reply[2 + MASKING_KEY_SIZE + MAX_CONTROL_PAYLOAD]; /* a pong or close that waits for its turn */
     size_t reply_size;
     size_t reply_sent;
-    char error[160]; /* why the connection failed; empty if it did not */
+    char error[ERROR_SIZE]; /* why the connection failed; empty if it did not */
 };
 
 /* Makes the frames for one masking key. `variant` shifts the payload, so that crossed echoes are noticed. */

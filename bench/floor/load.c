@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "clocks.h"
-#include "histogram.h"
 #include "load_options.h"
+#include "measurement.h"
 #include "system.h"
 
 enum {
@@ -24,43 +23,20 @@ enum {
 
 static const double STALL_SECONDS = 5;
 
-/* What was used up at one moment; the difference of two is a measurement. */
-struct reading {
-    uint64_t ns;
-    struct cpu_time load;
-    struct cpu_time server;
-};
-
 struct load {
     struct load_options options;
     int epoll_fd;
     struct script scripts[SCRIPTS];
     struct client *clients;
-    struct histogram latencies;
-    uint64_t messages;
+    struct measurement measured;
     uint32_t open;
-    uint32_t errors;
     uint64_t last_progress_ns;
     uint8_t buffer[BUFFER_SIZE];
 };
 
-static struct reading take_reading(const struct load *load)
-{
-    struct reading reading = {.ns = now_ns(), .load = process_cpu_time(getpid())};
-    if (load->options.server_pid) {
-        reading.server = process_cpu_time(load->options.server_pid);
-    }
-    return reading;
-}
-
-static uint64_t in_ns(double seconds)
-{
-    return (uint64_t)(seconds * 1e9);
-}
-
 static void report_error(struct load *load, const struct client *client)
 {
-    load->errors++;
+    load->measured.errors++;
     fprintf(stderr, "load: connection %td: %s\n", client - load->clients, client->error);
 }
 
@@ -75,7 +51,7 @@ static void update(struct load *load, struct client *client, bool watched_write)
     } else if (client->wants_write != watched_write) {
         uint32_t events = EPOLLIN | (client->wants_write ? EPOLLOUT : 0);
         struct epoll_event event = {.events = events, .data.ptr = client};
-        if (epoll_ctl(load->epoll_fd, EPOLL_CTL_MOD, client->fd, &event) < 0) {
+        if (epoll_ctl(load->epoll_fd, EPOLL_CTL_MOD, client->stream.fd, &event) < 0) {
             die("epoll_ctl");
         }
     }
@@ -101,7 +77,7 @@ static bool open_clients(struct load *load)
         client->check_all = client->check_echo = i == 0;
         load->open++;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-        if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0) {
+        if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, client->stream.fd, &event) < 0) {
             die("epoll_ctl");
         }
     }
@@ -135,7 +111,8 @@ static bool turn(struct load *load)
             client_on_writable(client);
         }
         if (client->state != CLIENT_CLOSED && events[i].events & ~(uint32_t)EPOLLOUT) {
-            load->messages += client_on_readable(client, load->buffer, BUFFER_SIZE, &load->latencies);
+            load->measured.messages +=
+                client_on_readable(client, load->buffer, BUFFER_SIZE, &load->measured.latencies);
         }
         update(load, client, watched_write);
     }
@@ -145,7 +122,7 @@ static bool turn(struct load *load)
     }
     if (load->open && now - load->last_progress_ns > in_ns(STALL_SECONDS)) {
         fprintf(stderr, "load: the server was silent for %.0f seconds\n", STALL_SECONDS);
-        load->errors++;
+        load->measured.errors++;
         return false;
     }
     return load->open > 0;
@@ -161,36 +138,6 @@ static bool run_for(struct load *load, double seconds)
     return alive;
 }
 
-static void report(const struct load *load, struct reading start, struct reading end)
-{
-    const struct load_options *options = &load->options;
-    const struct histogram *latencies = &load->latencies;
-    double seconds = (double)(end.ns - start.ns) / 1e9;
-    double rate = seconds > 0 ? (double)load->messages / seconds : 0;
-    double p50 = (double)histogram_quantile(latencies, 0.50) / 1e3;
-    double p99 = (double)histogram_quantile(latencies, 0.99) / 1e3;
-    double max = (double)latencies->max / 1e3;
-    if (!options->json) {
-        printf("%.0f messages/s, latency p50 %.1f p99 %.1f max %.1f us, %u errors\n", rate, p50, p99, max,
-               load->errors);
-        return;
-    }
-    struct cpu_time own = cpu_time_between(start.load, end.load);
-    printf("{\"connections\": %u, \"depth\": %u, \"size\": %zu, \"opcode\": \"%s\", \"seconds\": %.6f, "
-           "\"messages\": %llu, \"messages_per_second\": %.1f, "
-           "\"latency_us\": {\"p50\": %.2f, \"p99\": %.2f, \"max\": %.2f}, "
-           "\"load_cpu_s\": {\"user\": %.6f, \"system\": %.6f}, \"server_cpu_s\": ",
-           options->connections, options->depth, options->size, options->text ? "text" : "binary", seconds,
-           (unsigned long long)load->messages, rate, p50, p99, max, own.user, own.system);
-    if (options->server_pid) {
-        struct cpu_time server = cpu_time_between(start.server, end.server);
-        printf("{\"user\": %.6f, \"system\": %.6f}", server.user, server.system);
-    } else {
-        printf("null");
-    }
-    printf(", \"errors\": %u}\n", load->errors);
-}
-
 int main(int argc, char **argv)
 {
     static struct load load;
@@ -202,21 +149,20 @@ int main(int argc, char **argv)
     load.last_progress_ns = now_ns();
     for_each_open(&load, client_start);
     bool alive = run_for(&load, load.options.warmup);
-    load.messages = 0;
-    load.latencies = (struct histogram){0};
-    struct reading start = take_reading(&load);
+    load.measured.messages = 0;
+    load.measured.latencies = (struct histogram){0};
+    load.measured.start = take_reading(&load.options);
     alive = alive && run_for(&load, load.options.seconds);
-    struct reading end = take_reading(&load);
+    load.measured.end = take_reading(&load.options);
 
-    uint64_t counted = load.messages;
-    struct histogram measured = load.latencies;
+    static struct measurement measured;
+    measured = load.measured;
     if (alive) {
         for_each_open(&load, client_stop);
         while (turn(&load)) {
         }
     }
-    load.messages = counted;
-    load.latencies = measured;
-    report(&load, start, end);
-    return load.errors ? 1 : 0;
+    measured.errors = load.measured.errors;
+    report(&load.options, &measured, "");
+    return measured.errors ? 1 : 0;
 }

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 
 static const char USAGE[] =
-    "usage: load --port P [--host ADDRESS] [--path PATH] [--connections N] [--depth D] [--size BYTES]\n"
-    "            [--seconds S] [--warmup S] [--text | --binary] [--server-pid PID] [--json]\n"
+    "options: --port P [--host ADDRESS] [--path PATH] [--connections N] [--depth D] [--size BYTES]\n"
+    "         [--seconds S] [--warmup S] [--text | --binary] [--server-pid PID] [--json]\n"
+    "         [--offer EXTENSIONS] [--replies N] [--idle]\n"
     "\n"
-    "Keeps D messages in flight on each of N connections to a WebSocket echo server, checks the echoes\n"
-    "and reports messages per second and latencies. Exits with status 1 if anything went wrong.\n";
+    "load, load_tls: keeps D messages in flight on each of N connections to a WebSocket echo server.\n"
+    "deflate_load: the same with compressed JSON texts; with --idle, memory per connection.\n"
+    "fanout: one connection sends, each of N receives --replies messages.\n"
+    "crowd: opens N connections, which stay idle, and has the server close them.\n"
+    "\n"
+    "All check what they receive, and exit with status 1 if anything went wrong.\n";
 
 static _Noreturn void refuse(const char *option, const char *value)
 {
@@ -50,6 +55,9 @@ struct load_options parse_options(int argc, char **argv)
         {"warmup",      required_argument, NULL, 'w'},
         {"text",        no_argument,       NULL, 'T'},
         {"binary",      no_argument,       NULL, 'B'},
+        {"offer",       required_argument, NULL, 'o'},
+        {"replies",     required_argument, NULL, 'r'},
+        {"idle",        no_argument,       NULL, 'I'},
         {"server-pid",  required_argument, NULL, 'i'},
         {"json",        no_argument,       NULL, 'j'},
         {NULL,          0,                 NULL, 0  },
@@ -60,6 +68,7 @@ struct load_options parse_options(int argc, char **argv)
         .connections = 100,
         .depth = 1,
         .size = 32,
+        .replies = 1,
         .seconds = 2,
         .warmup = 0.5,
     };
@@ -77,6 +86,9 @@ struct load_options parse_options(int argc, char **argv)
         case 'w': options.warmup = parse_seconds(name, optarg, true); break;
         case 'T': options.text = true; break;
         case 'B': options.text = false; break;
+        case 'o': options.offer = *optarg ? optarg : NULL; break;
+        case 'r': options.replies = (uint32_t)parse_count(name, optarg, 1, 1000000); break;
+        case 'I': options.idle = true; break;
         case 'i': options.server_pid = (pid_t)parse_count(name, optarg, 1, INT32_MAX); break;
         case 'j': options.json = true; break;
         default: fputs(USAGE, stderr); exit(2);

@@ -17,6 +17,9 @@ struct load_options {
     double seconds;
     double warmup; /* seconds before counting begins */
     bool text;
+    const char *offer; /* Sec-WebSocket-Extensions of the requests, or NULL */
+    uint32_t replies;  /* messages that the server sends to each connection for one of the load's */
+    bool idle;         /* measure memory, not speed */
     bool json;
     pid_t server_pid; /* 0: do not watch the server's CPU time */
 };
