@@ -15,9 +15,11 @@ from cases import Case, run_rounds, show_progress
 from catalogue import PEERS
 from errors import BenchmarkError
 from harness import cores
+from programs import OUTPUT
 from results import Goal, Results, Verdict, judge
 
 RESULTS = Path(__file__).parent / "results"
+PART = OUTPUT / "results"  # where a run of some cases or servers only is written
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -31,7 +33,12 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="only these cases: names, groups (before the first hyphen) or patterns such as '*-1MiB-*'",
     )
     parser.add_argument("--servers", metavar="NAME,NAME", help="only these servers and clients")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (bench/results)")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIRECTORY",
+        help="where to write (bench/results; bench/build/results if not all was measured)",
+    )
     parser.add_argument("--list", action="store_true", help="only list the cases and who takes part")
     parser.add_argument("--check", action="store_true", help="exit with 1 unless all goals are reached")
     return parser
@@ -105,8 +112,9 @@ def run(
         "took": str(timedelta(seconds=round(monotonic() - began))),
     }
     page = tables.markdown(title, results, verdicts, settings)
-    tables.write(options.results, name, page, tables.as_json(results, verdicts, settings))
-    finish(results, options.results)
+    directory = options.results or (PART if options.workloads or options.servers else RESULTS)
+    tables.write(directory, name, page, tables.as_json(results, verdicts, settings))
+    finish(results, directory)
     print(page)
     return 1 if options.check and not all(verdict.reached for verdict in verdicts) else 0
 

@@ -44,10 +44,9 @@ class Results:
         """Return who was measured in a case, failures included."""
         return [subject for name, subject in self._runs if name == case]
 
-    def failure(self, case: str, subject: str) -> str:
-        """Return why a run of the subject failed, or "" if all went well."""
-        runs = self._runs.get((case, subject), {})
-        return next((run.failure for run in runs.values() if run.failure), "")
+    def failures(self, case: str, subject: str) -> list[Run]:
+        """Return the runs of the subject that failed."""
+        return [run for run in self._runs.get((case, subject), {}).values() if run.failure]
 
     def agreed(self, case: str, subject: str) -> str:
         """Return the extension that the subject agreed to."""

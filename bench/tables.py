@@ -72,7 +72,7 @@ def case_table(results: Results, case: Case) -> str:
         lines.append(
             [
                 subject,
-                "failed" if results.failure(case.name, subject) else _cell(RATE, value),
+                "failed" if value is None and results.failures(case.name, subject) else _cell(RATE, value),
                 f"{results.spread(case.name, subject, RATE):.0%}",
                 *(_ratio(results.ratio(case.name, subject, base, RATE)) for base in bases),
                 *(_cell(figure, results.value(case.name, subject, figure)) for figure in shown),
@@ -113,11 +113,11 @@ def _notes(results: Results) -> list[str]:
     lines = []
     for case in results.cases:
         for subject in results.subjects(case.name):
-            failure, agreed = results.failure(case.name, subject), results.agreed(case.name, subject)
+            agreed = results.agreed(case.name, subject)
             if results.disturbed(case, subject):
                 lines.append(f"- {case.name}, {subject}: the machine had other work, **measure again**")
-            if failure:
-                lines.append(f"- {case.name}, {subject} **failed**: {failure}")
+            for run in results.failures(case.name, subject):
+                lines.append(f"- {case.name}, {subject} **failed** in round {run.round + 1}: {run.failure}")
             if agreed:
                 lines.append(f"- {case.name}, {subject} agreed to `{agreed}`")
     return lines
@@ -139,24 +139,32 @@ def markdown(title: str, results: Results, verdicts: Sequence[Verdict], settings
     return "\n\n".join(parts) + "\n"
 
 
+def _ratios(results: Results, case: str, subject: str, figure: str) -> dict[str, float | None]:
+    """Return a figure's ratio to the floor, and to the peer that is best at it."""
+    best = results.best(case, PEERS, figure)
+    return {
+        "floor": results.ratio(case, subject, FLOOR, figure),
+        "best_peer": results.ratio(case, subject, best, figure) if best else None,
+    }
+
+
 def as_json(results: Results, verdicts: Iterable[Verdict], settings: dict[str, Any]) -> str:
     """Return every run with all its figures, the medians, and the verdicts."""
-    medians = {
-        case.name: {
-            subject: {
-                figure: value
-                for figure in FIGURES
-                if (value := results.value(case.name, subject, figure)) is not None
-            }
-            for subject in results.subjects(case.name)
+    pairs = [(case.name, subject) for case in results.cases for subject in results.subjects(case.name)]
+    medians: dict[str, dict[str, Any]] = {case.name: {} for case in results.cases}
+    ratios: dict[str, dict[str, Any]] = {case.name: {} for case in results.cases}
+    for case, subject in pairs:
+        figures = {name: results.value(case, subject, name) for name in FIGURES}
+        medians[case][subject] = {name: value for name, value in figures.items() if value is not None}
+        ratios[case][subject] = {
+            name: _ratios(results, case, subject, name) for name in medians[case][subject]
         }
-        for case in results.cases
-    }
     content = {
         "environment": report.environment(),
         "settings": settings,
         "cases": {case.name: case.title for case in results.cases},
         "medians": medians,
+        "ratios": ratios,
         "goals": [
             {**asdict(verdict.goal), "measured": verdict.value, "outcome": verdict.outcome}
             for verdict in verdicts
@@ -168,6 +176,6 @@ def as_json(results: Results, verdicts: Iterable[Verdict], settings: dict[str, A
 
 def write(directory: Path, name: str, page: str, data: str) -> None:
     """Write `NAME.md` and `NAME.json`."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{name}.md").write_text(page)
     (directory / f"{name}.json").write_text(data)

@@ -85,6 +85,7 @@ CLIENT = Case(
     program="",
     arguments=("--size", str(CALL_SIZE)),
     subjects=clients.NAMES,
+    seconds=2.0,  # it is user CPU time that counts, which the kernel samples
     unit="round trips/s",
 )
 BURSTS = Case(
@@ -138,8 +139,10 @@ GOALS = (
     Goal("tls-32B-100x16", LISTENER, 7, PICOWS),
     Goal("tls-32B-100x1", COROUTINE, 0.95, PICOWS),
     Goal("tls-32B-100x16", COROUTINE, 4, PICOWS),
-    Goal(CLIENT.name, LISTENER, 0.6, PICOWS, "user_us", at_most=True),
-    Goal(CLIENT.name, COROUTINE, 0.6, PICOWS, "user_us", at_most=True),
+    *(
+        Goal(CLIENT.name, ours, 0.6, PICOWS, "user_us", at_most=True)
+        for ours in (LISTENER, COROUTINE, LISTENER_UVLOOP, COROUTINE_UVLOOP)
+    ),
     Goal(LARGEST_BROADCAST, LISTENER, 0.9, FLOOR),
     Goal(LARGEST_BROADCAST, LISTENER, 2, EVERY_PEER),
     Goal(CROWDED.name, LISTENER, 1.5, EVERY_PEER),

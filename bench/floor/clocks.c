@@ -37,22 +37,23 @@ static void read_ticks(pid_t pid, double *user, double *system)
     }
 }
 
-struct cpu_time process_cpu_time(pid_t pid)
+struct cpu_reading read_cpu(pid_t pid)
 {
     clockid_t clock;
     struct timespec used;
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) < 0) {
         die("process CPU clock");
     }
-    double total = (double)used.tv_sec + (double)used.tv_nsec / NANOSECONDS;
-    double user_ticks, system_ticks;
-    read_ticks(pid, &user_ticks, &system_ticks);
-    double ticks = user_ticks + system_ticks;
-    double user = ticks > 0 ? total * user_ticks / ticks : total;
-    return (struct cpu_time){.user = user, .system = total - user};
+    struct cpu_reading reading = {.total = (double)used.tv_sec + (double)used.tv_nsec / NANOSECONDS};
+    read_ticks(pid, &reading.user_ticks, &reading.system_ticks);
+    return reading;
 }
 
-struct cpu_time cpu_time_between(struct cpu_time earlier, struct cpu_time later)
+struct cpu_time cpu_time_between(struct cpu_reading earlier, struct cpu_reading later)
 {
-    return (struct cpu_time){later.user - earlier.user, later.system - earlier.system};
+    double total = later.total - earlier.total;
+    double user_ticks = later.user_ticks - earlier.user_ticks;
+    double ticks = user_ticks + later.system_ticks - earlier.system_ticks;
+    double user = ticks > 0 ? total * user_ticks / ticks : total;
+    return (struct cpu_time){.user = user, .system = total - user};
 }

@@ -5,6 +5,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What a process has used up to a moment. */
+struct cpu_reading {
+    double total; /* seconds */
+    double user_ticks;
+    double system_ticks;
+};
+
 struct cpu_time {
     double user;   /* seconds */
     double system; /* seconds */
@@ -12,12 +19,13 @@ struct cpu_time {
 
 uint64_t now_ns(void);
 
-/*
- * Reads the CPU time of a process, all its threads included. The sum is the scheduler's exact account; how it
- * is split into user and system comes from the kernel's own estimate, which samples at clock ticks.
- */
-struct cpu_time process_cpu_time(pid_t pid);
+/* Reads the CPU time of a process, all its threads included. */
+struct cpu_reading read_cpu(pid_t pid);
 
-struct cpu_time cpu_time_between(struct cpu_time earlier, struct cpu_time later);
+/*
+ * Returns what was used between two readings. The sum is the scheduler's exact account; how it is split into
+ * user and system comes from the kernel's own estimate, which samples at clock ticks.
+ */
+struct cpu_time cpu_time_between(struct cpu_reading earlier, struct cpu_reading later);
 
 #endif

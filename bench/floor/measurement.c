@@ -5,9 +5,9 @@
 
 struct reading take_reading(const struct load_options *options)
 {
-    struct reading reading = {.ns = now_ns(), .load = process_cpu_time(getpid())};
+    struct reading reading = {.ns = now_ns(), .load = read_cpu(getpid())};
     if (options->server_pid) {
-        reading.server = process_cpu_time(options->server_pid);
+        reading.server = read_cpu(options->server_pid);
     }
     return reading;
 }

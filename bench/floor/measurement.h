@@ -11,8 +11,8 @@
 /* What was used up at one moment; the difference of two is a measurement. */
 struct reading {
     uint64_t ns;
-    struct cpu_time load;
-    struct cpu_time server;
+    struct cpu_reading load;
+    struct cpu_reading server;
 };
 
 struct measurement {

@@ -30,8 +30,8 @@ def test_a_round_that_failed_for_one_is_left_out_of_its_ratios() -> None:
         runs_of("floor", [100, 200]), [failed, Run("echo-x", "ours", 1, {"messages_per_second": 50})]
     )
     assert results.ratio("echo-x", "ours", "floor", "messages_per_second") == 0.25
-    assert results.failure("echo-x", "ours") == "it hung"
-    assert results.failure("echo-x", "floor") == ""
+    assert results.failures("echo-x", "ours") == [failed]
+    assert results.failures("echo-x", "floor") == []
 
 
 def test_what_was_not_measured_has_no_figures() -> None:

@@ -40,12 +40,13 @@ def test_goals_table() -> None:
 def test_the_page_names_failures_and_agreements() -> None:
     page = tables.markdown("Title", RESULTS, VERDICTS, {"rounds": 1})
     assert page.startswith("# Title\n\nMedians of the rounds. Settings: rounds 1.\n")
-    assert "- echo-x, wsline-listener **failed**: it did not start" in page
+    assert "- echo-x, wsline-listener **failed** in round 1: it did not start" in page
     assert "- echo-x, wsline-listener agreed to `permessage-deflate`" in page
 
 
 def test_json_holds_runs_medians_and_goals() -> None:
     content = json.loads(tables.as_json(RESULTS, VERDICTS, {"rounds": 1}))
     assert content["medians"]["echo-x"]["floor"] == {"messages_per_second": 200_000, "user_us": 0.5}
+    assert content["ratios"]["echo-x"]["floor"]["messages_per_second"] == {"floor": 1.0, "best_peer": 2.5}
     assert [goal["outcome"] for goal in content["goals"]] == ["MISSED", "not measured"]
     assert len(content["runs"]) == 3
