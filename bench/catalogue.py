@@ -92,6 +92,8 @@ def _ws(mode: Mode) -> Server:
 def _floor(mode: Mode) -> Server:
     if mode.app == "broadcast":
         return Server(FLOOR, (str(built("broadcast_server")),))
+    if mode.tls:
+        return Server(FLOOR, (str(built("echo_server_tls")), "0", *map(str, certificate.paths())))
     return Server(FLOOR, (str(built("echo_server")), "0"))
 
 

@@ -15,7 +15,7 @@ OUTPUT = HERE / "build"
 
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror")
 
-_SERVER = ("outbox.c", "handshake.c", "system.c")
+_SERVER = ("echo_server.c", "outbox.c", "handshake.c", "system.c")
 _OPENING = ("opening.c", "handshake.c", "system.c", "load_options.c", "clocks.c")
 _REPORT = ("measurement.c", "histogram.c")
 _LOAD = ("load.c", "client.c", *_OPENING, *_REPORT)
@@ -32,7 +32,8 @@ class Program:
 
 
 PROGRAMS = {
-    "echo_server": Program(("echo_server.c", *_SERVER)),
+    "echo_server": Program((*_SERVER, "stream_plain.c")),
+    "echo_server_tls": Program((*_SERVER, "stream_tls.c"), ("ssl", "crypto")),
     "broadcast_server": Program(("broadcast_server.c", "handshake.c", "system.c")),
     "load": Program((*_LOAD, "stream_plain.c")),
     "load_tls": Program((*_LOAD, "stream_tls.c"), ("ssl", "crypto")),

@@ -50,7 +50,7 @@ def _echo(group: str, shape: tuple[int, int, int], text: bool = False) -> Case:
     kind = "text" if text else "binary"
     plural = "s" if connections > 1 else ""
     secured = group == "tls"
-    subjects = WITHOUT_FLOOR if secured else EVERYBODY
+    subjects: tuple[str, ...] = EVERYBODY
     if group == "echo" and shape in ON_BOTH_LOOPS and not text:
         subjects = (*subjects, LISTENER_UVLOOP, COROUTINE_UVLOOP)
     return Case(

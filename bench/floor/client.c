@@ -281,17 +281,11 @@ static void settle(struct client *client, uint32_t count, struct histogram *late
     }
 }
 
-uint32_t client_on_readable(struct client *client, uint8_t *buffer, size_t capacity,
-                            struct histogram *latencies)
+/* Takes what was received; returns how many echoes came. */
+static uint32_t take_received(struct client *client, const uint8_t *buffer, size_t received,
+                              struct histogram *latencies)
 {
-    ssize_t received = stream_receive(&client->stream, buffer, capacity);
-    if (received <= 0) {
-        if (received == 0 || (errno != EAGAIN && errno != EINTR)) {
-            fail(client, "the server disconnected: %s", received ? strerror(errno) : "end of stream");
-        }
-        return 0;
-    }
-    size_t echoes = take_bytes(client, buffer, (size_t)received);
+    size_t echoes = take_bytes(client, buffer, received);
     size_t frame_size = client->script->frame_size;
     size_t unsent = (client->owed_bytes + frame_size - 1) / frame_size;
     if (client->state == CLIENT_CLOSED) {
@@ -310,4 +304,22 @@ uint32_t client_on_readable(struct client *client, uint8_t *buffer, size_t capac
     }
     flush(client);
     return count;
+}
+
+uint32_t client_on_readable(struct client *client, uint8_t *buffer, size_t capacity,
+                            struct histogram *latencies)
+{
+    uint32_t echoes = 0;
+    ssize_t received;
+    do {
+        received = stream_receive(&client->stream, buffer, capacity);
+        if (received > 0) {
+            echoes += take_received(client, buffer, (size_t)received, latencies);
+        } else if (received == 0 || (errno != EAGAIN && errno != EINTR)) {
+            fail(client, "the server disconnected: %s", received ? strerror(errno) : "end of stream");
+        }
+        /* A full buffer may leave something inside the stream, and nothing would wake us for that. */
+    } while (client->state != CLIENT_CLOSED && received == (ssize_t)capacity
+             && stream_has_pending(&client->stream));
+    return echoes;
 }

@@ -13,11 +13,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "handshake.h"
 #include "outbox.h"
+#include "stream.h"
 #include "system.h"
 #include "websocket.h"
 
@@ -41,7 +40,7 @@ struct partial {
 };
 
 struct connection {
-    int fd;
+    struct stream stream;
     enum phase phase;
     bool in_message; /* a fragmented message is unfinished */
     uint8_t *kept;   /* an unfinished HTTP head, frame header or control frame */
@@ -58,14 +57,14 @@ static size_t replies_size;
 static void watch(struct connection *connection, int operation, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = connection};
-    if (epoll_ctl(epoll_fd, operation, connection->fd, &event) < 0) {
+    if (epoll_ctl(epoll_fd, operation, connection->stream.fd, &event) < 0) {
         die("epoll_ctl");
     }
 }
 
 static void drop(struct connection *connection)
 {
-    close(connection->fd);
+    stream_close(&connection->stream);
     free(connection->kept);
     free(connection->partial.reply);
     outbox_free(&connection->outbox);
@@ -81,7 +80,7 @@ static void accept_all(int listener)
         if (!connection) {
             die("calloc");
         }
-        connection->fd = fd;
+        stream_accept(&connection->stream, fd);
         watch(connection, EPOLL_CTL_ADD, EPOLLIN);
     }
     if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
@@ -91,11 +90,12 @@ static void accept_all(int listener)
 
 /* ---- Sending ------------------------------------------------------------------------------------------- */
 
-static void follow(struct connection *connection, enum outbox_state before, enum outbox_state after)
+/* Returns false if the connection was dropped. */
+static bool follow(struct connection *connection, enum outbox_state before, enum outbox_state after)
 {
     if (after == OUTBOX_BROKEN) {
         drop(connection);
-        return;
+        return false;
     }
     if (after != before) {
         /* Reading stops until the peer has taken its replies: that is all the flow control an echo needs. */
@@ -103,23 +103,21 @@ static void follow(struct connection *connection, enum outbox_state before, enum
     }
     if (after == OUTBOX_EMPTY && connection->phase == PHASE_CLOSED) {
         /* What the peer still sends is read and dropped: a close() now could reset the close frame away. */
-        shutdown(connection->fd, SHUT_WR);
+        shutdown(connection->stream.fd, SHUT_WR);
     }
+    return true;
 }
 
-/* Sends a finished large reply (or none) and the collected small ones; may drop the connection. */
-static void transmit(struct connection *connection, uint8_t *large, size_t large_size)
+/* Sends a finished large reply (or none) and the small ones; returns false if the connection was dropped. */
+static bool transmit(struct connection *connection, uint8_t *large, size_t large_size)
 {
     if (large_size + replies_size > 0) {
-        int fd = connection->fd;
-        follow(connection, OUTBOX_EMPTY,
-               outbox_send(&connection->outbox, fd, large, large_size, replies, replies_size));
+        struct stream *stream = &connection->stream;
+        enum outbox_state after =
+            outbox_send(&connection->outbox, stream, large, large_size, replies, replies_size);
+        return follow(connection, OUTBOX_EMPTY, after);
     }
-}
-
-static void on_writable(struct connection *connection)
-{
-    follow(connection, OUTBOX_WAITING, outbox_flush(&connection->outbox, connection->fd));
+    return true;
 }
 
 /* ---- Frames -------------------------------------------------------------------------------------------- */
@@ -251,27 +249,34 @@ static size_t take_handshake(struct connection *connection, size_t count)
 static ssize_t receive(struct connection *connection)
 {
     struct partial *partial = &connection->partial;
+    struct iovec nothing = {0};
     if (!partial->reply) {
-        return recv(connection->fd, input + connection->kept_size, INPUT_SIZE - connection->kept_size, 0);
+        struct iovec free_input = {input + connection->kept_size, INPUT_SIZE - connection->kept_size};
+        return stream_receive_parts(&connection->stream, nothing, free_input);
     }
-    struct iovec parts[2] = {
-        {partial->reply + partial->filled, partial->size - partial->filled},
-        {input,                            INPUT_SIZE                     },
-    };
-    return readv(connection->fd, parts, 2);
+    struct iovec rest = {partial->reply + partial->filled, partial->size - partial->filled};
+    return stream_receive_parts(&connection->stream, rest, (struct iovec){input, INPUT_SIZE});
 }
 
-static void on_readable(struct connection *connection)
+/* True if there may be more to receive that epoll does not know of. */
+static bool has_more(const struct connection *connection)
+{
+    const struct outbox *outbox = &connection->outbox;
+    return !outbox->large.memory && !outbox->rest.memory && stream_has_pending(&connection->stream);
+}
+
+/* Returns false if the connection was dropped, or has nothing more to receive now. */
+static bool on_readable(struct connection *connection)
 {
     ssize_t received = receive(connection);
     if (received <= 0) {
         if (received == 0 || (errno != EAGAIN && errno != EINTR)) {
             drop(connection);
         }
-        return;
+        return false;
     }
     if (connection->phase == PHASE_CLOSED) {
-        return;
+        return has_more(connection);
     }
     size_t count = (size_t)received;
     uint8_t *large = NULL;
@@ -294,7 +299,15 @@ static void on_readable(struct connection *connection)
     replies_size = 0;
     size_t at = connection->phase == PHASE_HANDSHAKE ? take_handshake(connection, count) : 0;
     answer_frames(connection, input + at, input + count);
-    transmit(connection, large, large_size);
+    return transmit(connection, large, large_size) && has_more(connection);
+}
+
+/* Returns true if there is something to receive that was left while replies waited. */
+static bool on_writable(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    return follow(connection, OUTBOX_WAITING, outbox_flush(outbox, &connection->stream))
+           && has_more(connection);
 }
 
 static void serve(int listener)
@@ -309,10 +322,11 @@ static void serve(int listener)
             struct connection *connection = events[i].data.ptr;
             if (!connection) {
                 accept_all(listener);
-            } else if (events[i].events & EPOLLOUT) {
-                on_writable(connection);
-            } else {
-                on_readable(connection);
+                continue;
+            }
+            bool more = events[i].events & EPOLLOUT ? on_writable(connection) : on_readable(connection);
+            while (more) {
+                more = on_readable(connection);
             }
         }
     }
@@ -321,11 +335,13 @@ static void serve(int listener)
 int main(int argc, char **argv)
 {
     char *end = NULL;
-    unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
-    if (argc != 2 || *argv[1] == '\0' || *end || port > UINT16_MAX) {
-        fprintf(stderr, "usage: %s PORT\n", argv[0]);
+    bool understood = argc == 2 || argc == 4;
+    unsigned long port = understood ? strtoul(argv[1], &end, 10) : 0;
+    if (!understood || *argv[1] == '\0' || *end || port > UINT16_MAX) {
+        fprintf(stderr, "usage: %s PORT [CERTIFICATE KEY]\n", argv[0]);
         return 2;
     }
+    stream_serve(argc == 4 ? argv[2] : NULL, argc == 4 ? argv[3] : NULL);
     /* Large replies come and go: giving their pages back each time costs 256 page faults for each MiB. */
     mallopt(M_MMAP_THRESHOLD, INT_MAX);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);

@@ -4,32 +4,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "system.h"
-
-static ssize_t send_pair(int fd, struct iovec first, struct iovec second)
-{
-    struct iovec parts[2] = {first, second};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
 
 static bool is_broken(ssize_t sent)
 {
     return sent < 0 && errno != EAGAIN && errno != EINTR;
 }
 
-enum outbox_state outbox_send(struct outbox *outbox, int fd, uint8_t *large, size_t large_size,
+enum outbox_state outbox_send(struct outbox *outbox, struct stream *stream, uint8_t *large, size_t large_size,
                               const uint8_t *small, size_t small_size)
 {
-    ssize_t sent;
-    if (large) {
-        sent = send_pair(fd, (struct iovec){large, large_size}, (struct iovec){(void *)small, small_size});
-    } else {
-        sent = send(fd, small, small_size, MSG_NOSIGNAL);
-    }
+    ssize_t sent = stream_send_parts(stream, (struct iovec){large, large_size},
+                                     (struct iovec){(void *)small, small_size});
     if (is_broken(sent)) {
         free(large);
         return OUTBOX_BROKEN;
@@ -70,9 +57,9 @@ static size_t advance(struct chunk *chunk, size_t count)
     return count - left;
 }
 
-enum outbox_state outbox_flush(struct outbox *outbox, int fd)
+enum outbox_state outbox_flush(struct outbox *outbox, struct stream *stream)
 {
-    ssize_t sent = send_pair(fd, unsent(&outbox->large), unsent(&outbox->rest));
+    ssize_t sent = stream_send_parts(stream, unsent(&outbox->large), unsent(&outbox->rest));
     if (is_broken(sent)) {
         return OUTBOX_BROKEN;
     }

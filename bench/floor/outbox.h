@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stream.h"
+
 /* Bytes that the socket did not take; the memory belongs to the chunk. */
 struct chunk {
     uint8_t *memory;
@@ -24,11 +26,11 @@ enum outbox_state { OUTBOX_EMPTY, OUTBOX_WAITING, OUTBOX_BROKEN };
  * only copies from, with one system call. The outbox must be empty before. What the socket does not take
  * waits.
  */
-enum outbox_state outbox_send(struct outbox *outbox, int fd, uint8_t *large, size_t large_size,
+enum outbox_state outbox_send(struct outbox *outbox, struct stream *stream, uint8_t *large, size_t large_size,
                               const uint8_t *small, size_t small_size);
 
 /* Sends what waits. */
-enum outbox_state outbox_flush(struct outbox *outbox, int fd);
+enum outbox_state outbox_flush(struct outbox *outbox, struct stream *stream);
 
 void outbox_free(struct outbox *outbox);
 

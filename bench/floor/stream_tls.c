@@ -3,28 +3,37 @@
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "system.h"
 
 enum { READ_AHEAD = 64 * 1024 };
 
-/* Certificates are not verified: what is measured comes after the handshake. */
-static SSL_CTX *shared_context(void)
+static SSL_CTX *context;
+
+static SSL_CTX *make_context(const SSL_METHOD *method)
 {
-    static SSL_CTX *context;
-    if (!context) {
-        signal(SIGPIPE, SIG_IGN);
-        context = SSL_CTX_new(TLS_client_method());
-        if (!context) {
-            die("SSL_CTX_new");
-        }
-        SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-                                      | SSL_MODE_AUTO_RETRY);
-        SSL_CTX_set_read_ahead(context, 1);
-        SSL_CTX_set_default_read_buffer_len(context, READ_AHEAD);
+    signal(SIGPIPE, SIG_IGN);
+    SSL_CTX *made = SSL_CTX_new(method);
+    if (!made) {
+        die("SSL_CTX_new");
     }
-    return context;
+    SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                               | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_read_ahead(made, 1);
+    SSL_CTX_set_default_read_buffer_len(made, READ_AHEAD);
+    return made;
+}
+
+static SSL *make_tls(int fd)
+{
+    SSL *tls = SSL_new(context);
+    if (!tls || !SSL_set_fd(tls, fd)) {
+        die("SSL_new");
+    }
+    return tls;
 }
 
 bool stream_connect(struct stream *stream, const char *host, uint16_t port, int timeout_seconds)
@@ -33,10 +42,11 @@ bool stream_connect(struct stream *stream, const char *host, uint16_t port, int 
     if (stream->fd < 0) {
         return false;
     }
-    SSL *tls = SSL_new(shared_context());
-    if (!tls || !SSL_set_fd(tls, stream->fd)) {
-        die("SSL_new");
+    if (!context) {
+        /* Certificates are not verified: what is measured comes after the handshake. */
+        context = make_context(TLS_client_method());
     }
+    SSL *tls = make_tls(stream->fd);
     if (SSL_connect(tls) != 1) {
         SSL_free(tls);
         close(stream->fd);
@@ -45,6 +55,22 @@ bool stream_connect(struct stream *stream, const char *host, uint16_t port, int 
     }
     stream->tls = tls;
     return true;
+}
+
+void stream_serve(const char *certificate, const char *key)
+{
+    context = make_context(TLS_server_method());
+    if (!certificate || !key || SSL_CTX_use_certificate_chain_file(context, certificate) != 1
+        || SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+        fprintf(stderr, "a certificate and its key are needed\n");
+        exit(2);
+    }
+}
+
+void stream_accept(struct stream *stream, int fd)
+{
+    *stream = (struct stream){.fd = fd, .tls = make_tls(fd)};
+    SSL_set_accept_state(stream->tls);
 }
 
 /* Turns what OpenSSL answered into what recv() and send() would have said. */
@@ -89,6 +115,34 @@ ssize_t stream_send(struct stream *stream, const void *from, size_t count)
         sent += (size_t)taken;
     }
     return (ssize_t)sent;
+}
+
+ssize_t stream_receive_parts(struct stream *stream, struct iovec first, struct iovec second)
+{
+    ssize_t received = first.iov_len ? stream_receive(stream, first.iov_base, first.iov_len) : 0;
+    if (first.iov_len && received < (ssize_t)first.iov_len) {
+        return received;
+    }
+    if (first.iov_len && !SSL_has_pending(stream->tls)) {
+        return received;
+    }
+    ssize_t more = stream_receive(stream, second.iov_base, second.iov_len);
+    return first.iov_len && more <= 0 ? received : received + more;
+}
+
+ssize_t stream_send_parts(struct stream *stream, struct iovec first, struct iovec second)
+{
+    ssize_t sent = first.iov_len ? stream_send(stream, first.iov_base, first.iov_len) : 0;
+    if (sent < (ssize_t)first.iov_len || second.iov_len == 0) {
+        return sent;
+    }
+    ssize_t more = stream_send(stream, second.iov_base, second.iov_len);
+    return first.iov_len && more <= 0 ? sent : sent + more;
+}
+
+bool stream_has_pending(const struct stream *stream)
+{
+    return SSL_has_pending(stream->tls);
 }
 
 void stream_close(struct stream *stream)

@@ -40,7 +40,7 @@ def test_what_takes_as_long_as_its_work_has_no_seconds() -> None:
     [
         ("echo,nothing", None, "no case is called 'nothing'"),
         (None, "floor,nobody", "'nobody' is not one of"),
-        ("tls", "floor", "none of these servers takes part in these cases"),
+        ("burst", "floor", "none of these servers takes part in these cases"),
     ],
 )
 def test_names_that_stand_for_nothing(wanted: str | None, servers: str | None, message: str) -> None:
