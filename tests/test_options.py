@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wsline.aio.keywords import ClientKeywords, Keywords, ServerKeywords
+from wsline.keywords import ClientKeywords, Keywords, ServerKeywords
 from wsline.options import ANY, SAME_HOST, ClientOptions, Options, OriginRule, ServerOptions, pairs
 
 MOST = 2**63 - 1

@@ -1,7 +1,7 @@
 """A WebSocket client and server: what `ws` is to Node.js, in the idiom of Python."""
 
 from .aio.client import connect
-from .aio.server import ServerState, WebSocketServer, serve
+from .aio.server import WebSocketServer, serve
 from .aio.websocket import WebSocket
 from .errors import (
     CloseInfo,
@@ -32,6 +32,7 @@ from .handshake.headers import Headers
 from .handshake.http1 import Request, Response
 from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
+from .states import ServerState
 from .wire.kernels import COMPILED as compiled
 
 __version__ = "0.1.0"

@@ -1,4 +1,7 @@
-"""How a connection moves from state to state, and how a door leaves it: tables, no behaviour."""
+"""How a connection moves from state to state, and how a door leaves it: tables, no behaviour.
+
+And the states of a server, which has no table: they only follow each other.
+"""
 
 from enum import Enum, IntEnum
 from typing import Final
@@ -6,7 +9,7 @@ from typing import Final
 from .errors import InvalidState
 from .spec import State
 
-__all__ = ["Exit", "Input", "next_state"]
+__all__ = ["Exit", "Input", "ServerState", "next_state"]
 
 
 class Input(Enum):
@@ -54,3 +57,12 @@ class Exit(IntEnum):
 
     # RFC 6455 §7.1.1: the server closes first. On a failed connection it sends FIN and reads on: closing
     # a socket with unread bytes resets it, and the peer would lose our close frame.
+
+
+class ServerState(IntEnum):
+    """The state of a server, numbered as in `ws`; NEW before `start`."""
+
+    NEW = -1
+    RUNNING = 0
+    CLOSING = 1
+    CLOSED = 2

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 FLOORS = [
     {"spec"},
     {"errors", "options"},
-    {"wire", "handshake", "liveness", "states"},
-    {"closing"},
+    {"wire", "handshake", "liveness", "states", "clients"},
+    {"closing", "payload"},
     {"connection"},
+    {"keywords"},  # what all doors share
     {"aio", "sync"},
     {"", "http"},  # the public face: names only
     {"cli"},

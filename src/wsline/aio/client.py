@@ -5,8 +5,8 @@ from typing import Any, Unpack
 
 from ..handshake.client import ClientHandshake
 from ..handshake.uri import parse_uri
+from ..keywords import ClientKeywords
 from ..options import ClientOptions
-from .keywords import ClientKeywords
 from .websocket import WebSocket
 
 __all__ = ["Connect", "connect"]

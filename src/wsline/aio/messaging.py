@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ..errors import ConcurrencyError
+from ..payload import as_bytes, as_text, to_control_payload, to_message
 from ..spec import State
 from .flow import MessageIterator
-from .payload import as_bytes, as_text, send_fragments, to_control_payload, to_message
+from .fragments import send_fragments
 from .session import Session
 
 __all__ = ["Messaging"]

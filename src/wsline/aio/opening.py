@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..errors import HandshakeError
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request, Response, refusal
+from ..handshake.judging import judge
 from ..handshake.server import ServerHandshake
 from ..handshake.tls import tls_error
 from ..options import ServerOptions
@@ -155,23 +156,15 @@ class ServerOpening(Consumer):
 
     async def _ask(self, request: Request) -> Response | str | None:
         """Return the application's response, or the subprotocol."""
-        options, handshake = self._options, self._handshake
-        if options.process_request is not None:
-            response = await _settle(options.process_request(request))
-            if response is not None:
-                return _expect(response, "process_request")
-        handshake.check(request)
-        if options.verify_client is not None:
-            verdict = await _settle(options.verify_client(handshake.verify_info(request)))
-            if isinstance(verdict, Response):
-                return verdict
-            if not verdict:
-                return refusal(HTTPStatus.UNAUTHORIZED)
-        offered = handshake.offered_protocols(request)
-        if options.handle_protocols is not None and offered:
-            chosen: str | None = await _settle(options.handle_protocols(offered, request))
-            return chosen or None
-        return handshake.choose_protocol(request)
+        questions = judge(self._handshake, self._options, request)
+        answer = None
+        try:
+            while True:
+                question = questions.send(answer)
+                answer = await _settle(question.function(*question.arguments))
+        except StopIteration as judged:
+            outcome: Response | str | None = judged.value
+            return outcome
 
     # -- answering
 
@@ -235,9 +228,3 @@ class ServerOpening(Consumer):
 async def _settle(result: Any) -> Any:
     """Return what a function returned, or what its coroutine returns."""
     return await result if inspect.isawaitable(result) else result
-
-
-def _expect(response: Any, name: str) -> Response:
-    if not isinstance(response, Response):
-        raise TypeError(f"{name} returned {type(response).__name__}: must return a Response or None")
-    return response

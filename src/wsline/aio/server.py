@@ -5,44 +5,35 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator, Iterable
-from enum import IntEnum
 from typing import Any, Final, Unpack
 
+from ..clients import Clients
 from ..errors import ConnectionClosed
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request
+from ..keywords import ServerKeywords
 from ..options import ServerOptions
+from ..payload import frame_message
 from ..spec import CloseCode
+from ..states import ServerState
 from ..wire.close import check_close
 from . import reactor
 from .channel import Channel
-from .clients import Clients
 from .emitter import Emitter, EventSource
-from .keywords import ServerKeywords
 from .listener import Acceptor, open_sockets
 from .opening import ServerOpening
-from .payload import frame_message
 from .reactor import SocketChannel, reactor_of
 from .tls import TLSChannel
 from .transport import TransportProtocol
 from .websocket import WebSocket
 
-__all__ = ["Handler", "ServerState", "WebSocketServer", "serve"]
+__all__ = ["Handler", "WebSocketServer", "serve"]
 
 logger: Final = logging.getLogger("wsline")
 
 Handler = Callable[[WebSocket], Awaitable[object]]
 
 EVENTS: Final = ("connection", "listening", "headers", "close", "error")
-
-
-class ServerState(IntEnum):
-    """The state of a server, numbered as in `ws`; NEW before `start`."""
-
-    NEW = -1
-    RUNNING = 0
-    CLOSING = 1
-    CLOSED = 2
 
 
 def serve(
@@ -119,7 +110,7 @@ class WebSocketServer(EventSource):
         self._transport_servers: list[asyncio.Server] = []
         self._openings: set[ServerOpening] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open = Clients(self.options)
+        self._open: Clients[WebSocket] = Clients(self.options)
         self._closed = asyncio.Event()
 
     async def start(self) -> "WebSocketServer":

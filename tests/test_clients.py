@@ -1,17 +1,15 @@
 """The registry of a server's WebSockets and its limits."""
 
-from typing import Any, cast
-
-from wsline.aio.clients import Clients
+from wsline.clients import Clients
 from wsline.options import ServerOptions
 
 
-def websocket() -> Any:
-    return cast(Any, object())
+def websocket() -> object:
+    return object()
 
 
 def test_they_are_counted_in_and_out() -> None:
-    clients = Clients(ServerOptions())
+    clients: Clients[object] = Clients(ServerOptions())
     first, second = websocket(), websocket()
     clients.add(first, "a")
     clients.add(second, "a")
@@ -22,7 +20,7 @@ def test_they_are_counted_in_and_out() -> None:
 
 
 def test_they_may_end_while_they_are_told_something() -> None:
-    clients = Clients(ServerOptions())
+    clients: Clients[object] = Clients(ServerOptions())
     for _ in range(3):
         clients.add(websocket(), "a")
     for each in clients:
@@ -31,14 +29,14 @@ def test_they_may_end_while_they_are_told_something() -> None:
 
 
 def test_without_limits_there_is_always_room() -> None:
-    clients = Clients(ServerOptions())
+    clients: Clients[object] = Clients(ServerOptions())
     for _ in range(100):
         clients.add(websocket(), "a")
     assert clients.why_full("a") is None
 
 
 def test_the_limit_in_total() -> None:
-    clients = Clients(ServerOptions(max_connections=2))
+    clients: Clients[object] = Clients(ServerOptions(max_connections=2))
     first = websocket()
     clients.add(first, "a")
     assert clients.why_full("b") is None
@@ -49,7 +47,7 @@ def test_the_limit_in_total() -> None:
 
 
 def test_the_limit_for_one_address() -> None:
-    clients = Clients(ServerOptions(max_connections_per_ip=2))
+    clients: Clients[object] = Clients(ServerOptions(max_connections_per_ip=2))
     first = websocket()
     clients.add(first, "a")
     clients.add(websocket(), "a")

@@ -1,14 +1,13 @@
 """What can be sent, and in what form it is received."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
 
-from ..spec import MAX_CONTROL_PAYLOAD, CloseCode, Role, State
-from ..wire.kernels import Output
-from ..wire.messages import MessageWriter
-from .session import Session
+from .spec import MAX_CONTROL_PAYLOAD, Role
+from .wire.kernels import Output
+from .wire.messages import MessageWriter
 
-__all__ = ["as_bytes", "as_text", "frame_message", "send_fragments", "to_control_payload", "to_message"]
+__all__ = ["Fragments", "as_bytes", "as_text", "frame_message", "to_control_payload", "to_message"]
 
 
 def to_message(data: Any, binary: bool | None) -> str | bytes | None:
@@ -73,41 +72,31 @@ def as_bytes(message: str | bytes) -> bytes:
     return message.encode() if isinstance(message, str) else message
 
 
-async def send_fragments(session: Session, fragments: Any, binary: bool | None) -> None:
-    """Send the items of an iterable or asynchronous iterable as the fragments of one message.
+class Fragments:
+    """What an iterable sends as the fragments of one message: all of one kind.
 
     Args:
-        session: sends them.
-        fragments: all text, or all binary.
-        binary: see `Messaging.send`.
-
-    Raises:
-        TypeError: a fragment of another type. The connection is failed: the message cannot be completed.
-        InvalidState, ConnectionClosed, ConcurrencyError: as `Connection.begin_stream`.
+        binary: send as binary (`True`) or text (`False`), whatever the type; `None`: as the type says.
     """
-    session.connection.begin_stream()
-    try:
-        kind: type | None = None
-        async for fragment in _iterate(fragments):
-            message = to_message(fragment, binary)
-            if message is None or (kind is not None and type(message) is not kind):
-                raise TypeError(
-                    f"a fragment of type {type(fragment).__name__}: fragments must be all text or all binary"
-                )
-            kind = type(message)
-            await session.send_fragment(message, False)
-        await session.send_fragment(b"" if kind is bytes or binary else "", True)
-    except BaseException as error:
-        # Not if it is closed; another one that is closed may be where the fragments come from.
-        if session.connection.state == State.OPEN:
-            session.fail(error, CloseCode.INTERNAL_ERROR, "message not completed")
-        raise
 
+    def __init__(self, binary: bool | None) -> None:
+        self._binary = binary
+        self._kind: type | None = None
 
-async def _iterate(fragments: Any) -> AsyncIterator[Any]:
-    if isinstance(fragments, AsyncIterable):
-        async for fragment in fragments:
-            yield fragment
-    else:
-        for fragment in fragments:
-            yield fragment
+    def take(self, fragment: Any) -> str | bytes:
+        """Return a fragment as `str` or `bytes`.
+
+        Raises:
+            TypeError: it is of another type, or of another kind than those before it.
+        """
+        message = to_message(fragment, self._binary)
+        if message is None or (self._kind is not None and type(message) is not self._kind):
+            raise TypeError(
+                f"a fragment of type {type(fragment).__name__}: fragments must be all text or all binary"
+            )
+        self._kind = type(message)
+        return message
+
+    def last(self) -> str | bytes:
+        """Return the empty fragment that ends the message."""
+        return b"" if self._kind is bytes or self._binary else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wsline.aio.keywords import ClientKeywords, Keywords, ServerKeywords
+from wsline.keywords import ClientKeywords, Keywords, ServerKeywords
 from wsline.options import ClientOptions, Options, ServerOptions
 
 PAIRS = [(Keywords, Options), (ClientKeywords, ClientOptions), (ServerKeywords, ServerOptions)]

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from re import Pattern
 from typing import TypedDict
 
-from ..handshake.http1 import Request, Response
-from ..handshake.server import VerifyInfo
-from ..options import OriginRule
+from .handshake.http1 import Request, Response
+from .handshake.server import VerifyInfo
+from .options import OriginRule
 
 __all__ = ["ClientKeywords", "Keywords", "ServerKeywords"]
 

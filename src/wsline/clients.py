@@ -1,14 +1,16 @@
 """The WebSockets that a server has open, and whether it takes one more."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
 
-from ..options import ServerOptions
-from .websocket import WebSocket
+from .options import ServerOptions
 
 __all__ = ["Clients"]
 
+_WebSocket = TypeVar("_WebSocket", bound=Hashable)  # that of the door
 
-class Clients:
+
+class Clients(Generic[_WebSocket]):
     """The open WebSockets of a server, counted by address.
 
     Args:
@@ -17,22 +19,22 @@ class Clients:
 
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
-        self._open: set[WebSocket] = set()
+        self._open: set[_WebSocket] = set()
         self._count_by_ip: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[WebSocket]:
+    def __iter__(self) -> Iterator[_WebSocket]:
         # While they are told something, some may end.
         return iter(tuple(self._open))
 
-    def add(self, websocket: WebSocket, ip: str) -> None:
+    def add(self, websocket: _WebSocket, ip: str) -> None:
         """Count a WebSocket in."""
         self._open.add(websocket)
         self._count_by_ip[ip] = self._count_by_ip.get(ip, 0) + 1
 
-    def discard(self, websocket: WebSocket, ip: str) -> None:
+    def discard(self, websocket: _WebSocket, ip: str) -> None:
         """Count a WebSocket out."""
         self._open.discard(websocket)
         left = self._count_by_ip.pop(ip) - 1
