@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 FLOORS = [
     {"spec"},
     {"errors", "options"},
-    {"wire", "handshake", "liveness", "states", "clients"},
+    {"wire", "handshake", "liveness", "states", "agenda", "clients"},
     {"closing", "payload"},
     {"connection"},
-    {"keywords"},  # what all doors share
+    {"keywords", "listening"},  # what all doors share
     {"aio", "sync"},
     {"", "http"},  # the public face: names only
     {"cli"},
