@@ -10,9 +10,9 @@ FLOORS = [
     {"spec"},
     {"errors", "options"},
     {"wire", "handshake", "liveness", "states", "agenda", "clients"},
-    {"closing", "payload"},
+    {"closing", "payload", "bounds"},
     {"connection"},
-    {"keywords", "listening"},  # what all doors share
+    {"facts", "keywords", "listening"},  # what all doors share
     {"aio", "sync"},
     {"", "http"},  # the public face: names only
     {"cli"},

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, cast
 
+from ..bounds import FULL_SIZE, LOW_SIZE
 from ..errors import ConcurrencyError, ConnectionClosedOK
 from .coroutines import Awaitable, accelerate, run_in
 
 __all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait", "Waiter", "receive"]
 
-# A queue is not full before it holds so many bytes, and is low below so many.
-_FULL_SIZE: Final = 65536
-_LOW_SIZE: Final = 32768
+# Numbers of the hot path; the .pxd makes them C's.
+_FULL_SIZE: Final = FULL_SIZE
+_LOW_SIZE: Final = LOW_SIZE
 
 
 class _NoLoop:

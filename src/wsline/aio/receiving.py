@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..bounds import CLOSING_SIZE, control_only
 from ..connection import Connection
 from ..wire.close import Close
 from ..wire.kernels import Assembly
@@ -17,8 +18,7 @@ __all__ = ["Receiving"]
 
 _OPEN: Final = 1
 
-# So much is kept of a peer that goes on sending while we wait for its close frame.
-_CLOSING_SIZE: Final = 1 << 20
+_CLOSING_SIZE: Final = CLOSING_SIZE
 
 
 class Receiving(Consumer):
@@ -87,8 +87,7 @@ class Receiving(Consumer):
     def _deliver(self, events: list[Any]) -> None:
         queue = self.queue
         if self.connection.state != _OPEN and queue.size >= _CLOSING_SIZE and self.connection.cause is None:
-            # We have closed, and nobody takes what still comes: only the peer's close frame matters.
-            events = [each for each in events if type(each) is not str and type(each) is not bytes]
+            events = control_only(events)
         try:
             for event in events:
                 if type(event) is not str and type(event) is not bytes:

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..bounds import too_slow
 from ..connection import Connection
-from ..errors import HandshakeError, SlowConsumer
+from ..errors import HandshakeError
 from ..spec import CloseCode, State
 from ..wire.messages import HEADROOM
 from .channel import Channel
@@ -155,12 +156,7 @@ class Session(Receiving):
 
     def _drop_slow_consumer(self) -> None:
         self.connection.check_open()
-        waiting = self.connection.pending()
-        error = SlowConsumer(
-            f"the peer reads too slowly: {waiting} bytes wait to be sent"
-            f" (option max_buffered={self._max_buffered})"
-        )
-        self.cut(error)
+        self.cut(too_slow(self.connection.pending(), self._max_buffered))
         raise self.connection.closed_error()
 
     def ping(self, payload: bytes | None) -> Wait:

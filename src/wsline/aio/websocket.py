@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..connection import Connection
-from ..errors import CloseInfo, HandshakeError
+from ..errors import HandshakeError
+from ..facts import Facts
 from ..handshake.client import ClientHandshake
-from ..handshake.http1 import Request, Response
+from ..handshake.http1 import Request
 from ..handshake.uri import parse_uri
 from ..options import ClientOptions, Options
 from ..spec import CloseCode, Role, State
@@ -23,10 +24,8 @@ __all__ = ["EVENTS", "WebSocket"]
 
 EVENTS: Final = ("open", "message", "ping", "pong", "close", "error", "upgrade")
 
-_STATES: Final = tuple(State)
 
-
-class WebSocket(Messaging, EventSource):
+class WebSocket(Messaging, EventSource, Facts):
     """A WebSocket connection.
 
     `WebSocket(url)` begins to connect at once, on the running loop: attach listeners and wait for
@@ -46,16 +45,7 @@ class WebSocket(Messaging, EventSource):
         `error(exception)`, `upgrade(response)`.
     """
 
-    CONNECTING = State.CONNECTING
-    OPEN = State.OPEN
-    CLOSING = State.CLOSING
-    CLOSED = State.CLOSED
-
     _emitter: Emitter | None
-    _request: Request
-    _response: Response | None
-    _protocol: str | None
-    _url: str | None
     _end_callback: Callable[[], object] | None
 
     def __init__(self, url: str, protocols: str | Sequence[str] | None = None, **options: Any) -> None:
@@ -184,82 +174,6 @@ class WebSocket(Messaging, EventSource):
 
     def _emit_message(self, data: Any, is_binary: bool) -> None:
         self._emit("message", data, is_binary)
-
-    # -- properties
-
-    @property
-    def ready_state(self) -> State:
-        """The `State`."""
-        return _STATES[self._session.connection.state]
-
-    @property
-    def url(self) -> str | None:
-        """The URL without user info; on a server `None`."""
-        return self._url
-
-    @property
-    def protocol(self) -> str | None:
-        """The subprotocol that was agreed on, or `None`."""
-        return self._protocol
-
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """The extensions that were agreed on."""
-        return ()
-
-    @property
-    def buffered_amount(self) -> int:
-        """How many bytes wait to be sent, frame headers included."""
-        return self._session.connection.pending()
-
-    @property
-    def latency(self) -> float | None:
-        """The last round-trip time of a ping, in seconds; `None` before the first."""
-        latency: float | None = self._session.connection.pings.latency
-        return latency
-
-    @property
-    def request(self) -> Request:
-        """The request of the opening handshake."""
-        return self._request
-
-    @property
-    def response(self) -> Response | None:
-        """The response to it; on a server `None`."""
-        return self._response
-
-    @property
-    def local_address(self) -> Any:
-        """Our end of the connection, as `socket.getsockname` gives it."""
-        return self._session.local_address
-
-    @property
-    def remote_address(self) -> Any:
-        """The peer's end, as `socket.getpeername` gives it."""
-        return self._session.remote_address
-
-    @property
-    def ssl_object(self) -> Any:
-        """The `ssl.SSLObject`, or `None` without TLS."""
-        return self._session.ssl_object
-
-    @property
-    def close_code(self) -> int | None:
-        """The code of the peer's close frame, 1005 if it had none, 1006 if there was none; `None` before."""
-        connection = self._session.connection
-        return connection.close_info.code if connection.state == State.CLOSED else None
-
-    @property
-    def close_reason(self) -> str | None:
-        """The reason of the peer's close frame; `None` before the connection is closed."""
-        connection = self._session.connection
-        return connection.close_info.reason if connection.state == State.CLOSED else None
-
-    @property
-    def close_info(self) -> CloseInfo:
-        """How the connection ended, as far as it is known: see `CloseInfo`."""
-        info: CloseInfo = self._session.connection.close_info
-        return info
 
     def __repr__(self) -> str:
         where = self._url or self.remote_address
