@@ -63,13 +63,13 @@ class RawPeer:
         self.is_client = is_client
 
     def read(self, n: int) -> bytes:
-        data = b""
+        data = bytearray()
         while len(data) < n:
-            part = self.sock.recv(n - len(data))
+            part = self.sock.recv(min(n - len(data), 1 << 20))
             if not part:
-                raise EOFError(data)
+                raise EOFError(bytes(data))
             data += part
-        return data
+        return bytes(data)
 
     def read_head(self) -> bytes:
         head = b""
@@ -110,7 +110,9 @@ class RawPeer:
         key = b"" if self.is_client else self.read(4)
         payload = self.read(length)
         if key:
-            payload = bytes(each ^ key[i % 4] for i, each in enumerate(payload))
+            repeated = (key * (length // 4 + 1))[:length]
+            word = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
+            payload = word.to_bytes(length, "big")
         return Frame(first & 15, payload, bool(first & 0x80))
 
     def answer_close(self) -> Frame:

@@ -69,6 +69,7 @@ class Session(Consumer):
         self._is_full = False
         self._has_receiver = False
         self._is_gone = False
+        self._drained = 0  # how often there was room again
         # The thread that has begun a message, and not finished it: others wait for it.
         self._sender: int | None = None
         self._is_streaming = False
@@ -133,6 +134,7 @@ class Session(Consumer):
         """Note that it took some of it, after it had been blocked."""
         self.connection.on_progress()
         if self._has_room():
+            self._drained += 1
             self._room.notify_all()
 
     def on_deadline(self, now: float) -> None:
@@ -297,9 +299,11 @@ class Session(Consumer):
 
     def _flush_and_wait(self) -> None:
         self.channel.flush()
-        while not self._has_room():
+        # What was taken before the connection ended was sent, though this thread learns it later.
+        drained = self._drained
+        while not self._has_room() and self._drained == drained:
             self._room.wait()
-        if self.connection.state == State.CLOSED:
+        if self.connection.state == State.CLOSED and self._drained == drained:
             raise self.connection.closed_error()
 
     def ping(self, payload: bytes, timeout: float | None) -> float:
