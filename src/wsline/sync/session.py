@@ -168,7 +168,8 @@ class Session(Consumer):
         self._use(self.channel.lock)
         self._is_gone = True
         self.on_end = None
-        self.on_lost(InvalidState("this WebSocket belongs to the process that was forked"))
+        with self._lock:
+            self.on_lost(InvalidState("this WebSocket belongs to the process that was forked"))
 
     # -- receiving
 

@@ -90,10 +90,11 @@ def open_unix_socket(path: str, limit: TimeLimit) -> socket.socket:
     try:
         sock.settimeout(limit.left())
         sock.connect(path)
-    except BaseException as error:
+    except OSError as error:
         sock.close()
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-            raise _told(path, error) from None
+        raise _told(path, error) from None
+    except BaseException:
+        sock.close()
         raise
     return sock
 
