@@ -1,29 +1,14 @@
-"""`connect`, blocking: what can go wrong on the way to an open WebSocket, and that it leaves nothing."""
+"""`connect`, blocking: arguments, and what an interrupt leaves."""
 
-import socket
-import ssl
 import threading
-import time
 from typing import Any
 
 import pytest
 
-from tests.doors.conftest import certificate
-from tests.doors.door import Certificate
 from tests.doors.peer import PING, PONG, TEXT, frame
-from tests.sync.peers import RawPeer, Task, echo, raw_server, serving, until
-from wsline import (
-    HandshakeError,
-    HandshakeTimeout,
-    InvalidStatus,
-    InvalidUpgrade,
-    InvalidURI,
-    NegotiationError,
-)
-from wsline.sync import connect, dial, serve
-from wsline.sync.channel import Channel
-
-__all__ = ["certificate"]  # a fixture
+from tests.sync.peers import RawPeer, echo, raw_server, serving, until
+from wsline import InvalidURI, NegotiationError
+from wsline.sync import connect, dial
 
 
 def test_subprotocols_and_headers() -> None:
@@ -52,80 +37,6 @@ def test_bad_arguments_fail_before_anything_is_opened(
 ) -> None:
     with pytest.raises(error):
         connect(*arguments, **options)
-
-
-def test_another_status_comes_with_its_body() -> None:
-    answer = b"HTTP/1.1 402 Payment Required\r\nContent-Length: 9\r\nX-Price: 5\r\n\r\npay first"
-
-    def script(peer: RawPeer) -> None:
-        peer.read_head()
-        for at in range(0, len(answer), 20):
-            peer.sock.sendall(answer[at : at + 20])
-            time.sleep(0.001)
-        assert peer.is_at_end()
-
-    with raw_server(script) as url, pytest.raises(InvalidStatus, match="402") as caught:
-        connect(url)
-    assert caught.value.response.body == b"pay first"
-    assert caught.value.response.headers["X-Price"] == "5"
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (b"SSH-2.0-OpenSSH_9.2\r\n", HandshakeError),
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: tea\r\n\r\n", InvalidUpgrade),
-        (b"HTTP/1.1 10", HandshakeError),
-        (b"", HandshakeError),
-    ],
-)
-def test_no_websocket_there(answer: bytes, error: type[Exception]) -> None:
-    def script(peer: RawPeer) -> None:
-        peer.read_head()
-        peer.sock.sendall(answer)
-
-    with raw_server(script) as url, pytest.raises(error):
-        connect(url)
-
-
-def test_a_server_that_resets() -> None:
-    def script(peer: RawPeer) -> None:
-        peer.read_head()
-        peer.cut()
-
-    with raw_server(script) as url, pytest.raises(OSError):
-        connect(url)
-
-
-def test_a_server_that_dribbles() -> None:
-    """The deadline is one for all of it."""
-    over = threading.Event()
-
-    def script(peer: RawPeer) -> None:
-        peer.read_head()
-        peer.sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\nX: ")
-        try:
-            while not over.wait(0.01):
-                peer.sock.sendall(b"x")
-        except OSError:
-            pass  # the client has given up
-
-    with raw_server(script) as url:
-        started = time.monotonic()
-        with pytest.raises(HandshakeTimeout, match=r"after 0\.1 s \(option handshake_timeout\)") as caught:
-            connect(url, handshake_timeout=0.1)
-        assert 0.08 < time.monotonic() - started < 3
-        assert caught.value.request.path == "/"
-        over.set()
-
-
-def test_a_server_that_accepts_and_is_silent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        url = f"ws://127.0.0.1:{sock.getsockname()[1]}/"
-        with pytest.raises(HandshakeTimeout):
-            connect(url, handshake_timeout=0.1)
-        with pytest.raises(HandshakeTimeout):
-            connect(url.replace("ws:", "wss:"), handshake_timeout=0.1, ssl=False)
 
 
 def test_frames_with_the_response() -> None:
@@ -166,59 +77,3 @@ def test_an_interrupted_connect_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(KeyboardInterrupt):
             connect(url)
         until(lambda: not server.clients)
-
-
-def test_a_system_that_loses_patience_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def patience(*arguments: Any) -> socket.socket:
-        raise TimeoutError(110, "Connection timed out")
-
-    monkeypatch.setattr(dial, "open_socket", patience)
-    with pytest.raises(TimeoutError, match="Connection timed out") as caught:
-        connect("ws://127.0.0.1/")
-    assert not isinstance(caught.value, HandshakeError)
-
-
-def test_a_socket_that_cannot_be_used_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Channel, *arguments: Any) -> None:
-        raise RuntimeError("on purpose")
-
-    monkeypatch.setattr(Channel, "__init__", fail)
-    ours, theirs = socket.socketpair()
-    with theirs, pytest.raises(RuntimeError, match="on purpose"):
-        connect("ws://x/", sock=ours)
-    assert ours.fileno() == -1
-
-
-# -- TLS
-
-
-def test_tls_both_ways(certificate: Certificate) -> None:
-    message = b"x" * (4 << 20)
-    with serve(echo, "127.0.0.1", 0, ssl=certificate.server) as server:
-        url = f"wss://127.0.0.1:{server.address()[1]}/"
-        with connect(url, ssl=certificate.client) as ws:
-            assert ws.ssl_object.version().startswith("TLSv1.")
-            assert ws.request.secure
-            receiving = Task(ws.recv)
-            ws.send(message)
-            same = receiving.result() == message
-            assert same
-        assert ws.close_info.is_ok
-        with connect(url, ssl=False) as ws:
-            ws.send("x")
-            assert ws.recv() == "x"
-            ws.terminate()
-
-
-def test_certificates(certificate: Certificate) -> None:
-    with serve(echo, "127.0.0.1", 0, ssl=certificate.server) as server:
-        url = f"wss://127.0.0.1:{server.address()[1]}/"
-        for choice in (None, True):
-            with pytest.raises(ssl.SSLCertVerificationError):
-                connect(url, ssl=choice)
-        with pytest.raises(ssl.SSLCertVerificationError):
-            connect(url, ssl=certificate.client, server_hostname="elsewhere.example")
-        with pytest.raises((HandshakeError, OSError)):
-            connect(url.replace("wss:", "ws:"))
-    with serving(echo) as (_, url), pytest.raises(ssl.SSLError):
-        connect(url.replace("ws:", "wss:"), ssl=certificate.client)

@@ -59,6 +59,7 @@ class Served:
 
     def on_deadline(self, now: float) -> None:
         """Do what is due; the wishes are asked for anew then."""
+        raise NotImplementedError
 
     def break_off(self) -> None:
         """End, for an exception that nobody expected; the wishes are asked for then."""
