@@ -566,3 +566,65 @@ def test_a_response_of_verify_client_is_the_answer() -> None:
         with pytest.raises(InvalidStatus) as caught:
             connect(url)
         assert (caught.value.response.status, caught.value.response.body) == (429, b"later")
+
+
+def test_run_takes_the_signals_and_gives_them_back() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    server = WebSocketServer(echo, "127.0.0.1", 0)
+
+    def live() -> int | None:
+        until(lambda: state(server) is ServerState.RUNNING)
+        with connect(url_of(server)) as ws:
+            until(lambda: signal.getsignal(signal.SIGTERM) != before[0])
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert list(ws) == []
+            return ws.close_code
+
+    living = Task(live)
+    server.run()
+    assert living.result() == 1001
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_second_signal_ends_the_wait_for_handlers() -> None:
+    released = threading.Event()
+
+    def handler(ws: WebSocket) -> None:
+        released.wait(5)
+
+    server = WebSocketServer(handler, "127.0.0.1", 0)
+
+    def live() -> None:
+        until(lambda: state(server) is ServerState.RUNNING)
+        ws = connect(url_of(server))
+        ws.pause()
+        until(lambda: signal.getsignal(signal.SIGTERM) == server._on_signal)
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda: state(server) is not ServerState.RUNNING)
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda: state(server) is ServerState.CLOSED)
+        ws.terminate()  # it does not read: it would not see the end
+
+    living = Task(live)
+    started = time.monotonic()
+    server.run()
+    assert time.monotonic() - started < 4
+    assert server._threads
+    released.set()
+    living.result()
+
+
+def test_a_connection_that_is_lost_while_it_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger.name)
+
+    def fail(self: Any, *arguments: Any) -> None:
+        raise ConnectionResetError("it has gone")
+
+    with serving(echo) as (server, _):
+        monkeypatch.setattr("wsline.sync.server.Stream", fail)
+        with raw_client(server.address()[1]) as peer:
+            assert peer.is_at_end()
+        assert "a connection was lost while it was accepted: it has gone" in caplog.text
+        assert not server._openings
