@@ -61,7 +61,6 @@ cdef class ReceiveQueue:
     cpdef void leave(self, receiver) noexcept
 
 
-@cython.freelist(64)
 cdef class Receive(Awaitable):
     cdef ReceiveQueue _queue
     cdef object _convert
