@@ -22,23 +22,24 @@ cdef class TLSChannel(SocketChannel):
     cdef bytes _unsent
     cdef Py_ssize_t _sent, _covered
 
-    cdef void _greet(self) except *
+    cdef int _greet(self) except -1
     cdef void _shake_hands(self) except *
+    cdef bint has_output(self) noexcept
     @cython.locals(n=Py_ssize_t, _=int)
     cdef void _receive(self) except *
     cdef void _receive_eof(self) except *
     @cython.locals(size=Py_ssize_t)
-    cdef void _take(self, Py_ssize_t n) except *
+    cdef int _take(self, Py_ssize_t n) except -1
     @cython.locals(shared=Shared, size=Py_ssize_t, got=Py_ssize_t)
     cdef Py_ssize_t _decrypt(self, Py_ssize_t n) except -1
-    cdef void _finish(self) except *
-    cdef void _send_last(self) except *
+    cdef int _finish(self) except -1
+    cdef int _send_last(self) except -1
     @cython.locals(n=Py_ssize_t, progress=bint)
     cpdef void flush(self) except *
     @cython.locals(output=Output)
-    cdef bint _encrypt(self) except -1
-    cdef void _encrypt_segments(self, Output output) except *
-    cdef void _collect(self) except *
-    cdef void _count(self, Py_ssize_t n) except *
+    cdef int _encrypt(self) except -1
+    cdef int _encrypt_segments(self, Output output) except -1
+    cdef int _collect(self) except -1
+    cdef int _count(self, Py_ssize_t n) except -1
     cdef void _leave(self) except *
-    cdef void _say_farewell(self) except *
+    cdef int _say_farewell(self) except -1

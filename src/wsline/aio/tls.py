@@ -129,6 +129,10 @@ class TLSChannel(SocketChannel):
             )
         self.is_ready = True
 
+    def has_output(self) -> bool:
+        """Whether there is something to do for `flush`."""
+        return (len(self._unsent) > 0 and not self.output.blocked) or SocketChannel.has_output(self)
+
     # -- in
 
     def _receive(self) -> None:
@@ -159,12 +163,8 @@ class TLSChannel(SocketChannel):
         size = self._decrypt(n)
         if size:
             self.consumer.receive(self._reactor.buffer, _HEADROOM, _HEADROOM + size)
-        if self.closed:
-            return
-        if self._has_ended:
+        if self._has_ended and not self.closed:
             self._finish()
-        elif self._unsent and not self.output.blocked:
-            self.flush()
         elif len(self._unsent) > _MOST_UNSENT:
             told = f"the peer makes TLS answer and reads nothing: {len(self._unsent)} bytes wait"
             self._close(ssl.SSLError(ssl.SSL_ERROR_SSL, told))
@@ -232,7 +232,9 @@ class TLSChannel(SocketChannel):
             return
         progress = False
         try:
-            while self._unsent or self._encrypt():
+            if not self.output.blocked:
+                self._encrypt()  # behind what TLS says itself
+            while self._unsent:
                 n = send(self.fd, self._unsent, self._sent, len(self._unsent) - self._sent)
                 if n > 0:
                     self._count(n)
@@ -240,6 +242,7 @@ class TLSChannel(SocketChannel):
                 if self._unsent:
                     self._on_blocked(progress)
                     return
+                self._encrypt()
         except OSError as error:
             self._close(error)
             return
@@ -248,28 +251,26 @@ class TLSChannel(SocketChannel):
         if self.ending and self.is_ready and not self.output.pending():
             self._leave()
 
-    def _encrypt(self) -> bool:
-        """Encrypt a piece of the output; return whether there was one."""
+    def _encrypt(self) -> None:
+        """Encrypt a piece of the output."""
         output = self.output
-        if not self.is_ready or not output.pending():
-            return False
-        try:
-            if output.segments_size:
-                self._encrypt_segments(output)
-            else:
-                data = take_bytes(output.block, output.start, min(_PIECE, output.end - output.start))
-                self._covered = self._tls.write(data)
-        except ssl.SSLWantReadError:
-            pass  # the peer begins a new handshake (TLS 1.2); what it sends then brings us back here
-        finally:
-            self._collect()
-        return len(self._unsent) > 0
+        if self.is_ready and output.pending() > 0:
+            try:
+                if output.segments_size:
+                    self._encrypt_segments(output)
+                else:
+                    data = take_bytes(output.block, output.start, min(_PIECE, output.end - output.start))
+                    self._covered = self._tls.write(data)
+            except ssl.SSLWantReadError:
+                pass  # the peer begins a new handshake (TLS 1.2); what it sends then brings us back here
+            finally:
+                self._collect()
 
     def _encrypt_segments(self, output: Output) -> None:
         for view in output.views(_MOST_SEGMENTS):
             self._covered += self._tls.write(view[: _PIECE - self._covered])
             if self._covered == _PIECE:
-                return
+                break
 
     def _collect(self) -> None:
         """Take over what OpenSSL has written."""
