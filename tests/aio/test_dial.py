@@ -304,14 +304,6 @@ async def test_over_transports(
     assert "self-signed" in str(error)
 
 
-async def test_our_contexts_are_made_once() -> None:
-    verifying, lenient = module._ssl_context(None), module._ssl_context(False)
-    assert module._ssl_context(True) is verifying
-    assert module._ssl_context(False) is lenient
-    assert (verifying.verify_mode, verifying.check_hostname) == (ssl.CERT_REQUIRED, True)
-    assert (lenient.verify_mode, lenient.check_hostname) == (ssl.CERT_NONE, False)
-
-
 @pytest.mark.parametrize("is_available", [True, False], ids=["reactor", "transport"])
 async def test_giving_up_in_the_tls_handshake_ends_the_stream(
     is_available: bool, monkeypatch: pytest.MonkeyPatch

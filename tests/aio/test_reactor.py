@@ -182,6 +182,20 @@ async def test_more_sockets_than_one_wake_up_serves_are_all_served() -> None:
     assert asyncio.get_running_loop() not in module._reactors
 
 
+async def test_many_that_leave_in_one_batch_may_close_the_reactor() -> None:
+    problems: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, problem: problems.append(problem))
+    lines = [Line() for _ in range(20)]
+    for each in lines:
+        each.ear.on_receive = lambda each=each: setattr(each.channel, "ending", int(Exit.CLOSE))  # type: ignore[misc]
+        each.peer.send(b"bye")
+    await until(lambda: all(each.ear.told == [("lost", None)] for each in lines))
+    assert asyncio.get_running_loop() not in module._reactors
+    assert problems == []
+    for each in lines:
+        each.end()
+
+
 async def test_a_socket_that_is_closed_by_another_in_the_same_batch_is_left_alone() -> None:
     lines = [Line(), Line(), Line()]
     for each in lines[:2]:

@@ -12,7 +12,7 @@ FLOORS = [
     {"wire", "handshake", "liveness", "states", "agenda", "clients"},
     {"closing", "payload", "bounds"},
     {"connection"},
-    {"facts", "keywords", "listening"},  # what all doors share
+    {"facts", "keywords", "listening", "trust"},  # what all doors share
     {"aio", "sync"},
     {"", "http"},  # the public face: names only
     {"cli"},

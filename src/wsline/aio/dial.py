@@ -5,7 +5,6 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 from ..errors import HandshakeError, HandshakeTimeout
@@ -13,6 +12,7 @@ from ..handshake.client import ClientHandshake
 from ..handshake.tls import tls_error
 from ..handshake.uri import URI
 from ..options import ClientOptions
+from ..trust import client_context
 from ..wire.kernels import Output
 from . import reactor
 from .channel import NOBODY, Channel, Consumer
@@ -132,7 +132,7 @@ async def _open_channel(uri: URI, options: ClientOptions, output: Output, openin
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = _ssl_context(options.ssl) if uri.secure else None
+        context = client_context(options.ssl) if uri.secure else None
         if reactor.AVAILABLE:
             if context is None:
                 return SocketChannel(reactor_of(loop), sock, output, direct=True)
@@ -177,21 +177,6 @@ def _shut_down(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:  # it is closed, or the peer has reset it
         pass
-
-
-def _ssl_context(choice: Any) -> ssl.SSLContext:
-    return _our_context(choice is not False) if choice is None or type(choice) is bool else choice
-
-
-@cache
-def _our_context(verifies: bool) -> ssl.SSLContext:
-    # The authorities that a system trusts are many: read once, and kept once.
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if not verifies:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 async def _open_socket(uri: URI, options: ClientOptions) -> socket.socket:

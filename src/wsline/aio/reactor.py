@@ -139,7 +139,7 @@ class Reactor:
                 if self._poller is None:
                     return
             self._flush_all(answered)
-            if count < _FEW:
+            if count < _FEW or self._poller is None:
                 return
             served += count
 

@@ -4,12 +4,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from ..errors import HandshakeError, HandshakeTimeout
 from ..handshake.client import ClientHandshake
+from ..handshake.tls import tls_error
 from ..handshake.uri import URI
 from ..options import ClientOptions
+from ..trust import client_context
 from ..wire.kernels import Output
 from .channel import NOBODY, Channel, Consumer
 from .sockets import TimeLimit, open_socket, open_unix_socket
@@ -35,6 +36,7 @@ def dial(
 
     Raises:
         OSError: no connection came about.
+        TLSError: TLS did not.
         HandshakeTimeout: `handshake_timeout` was not enough for all of it.
         HandshakeError: the server's answer was another than wished.
 
@@ -52,6 +54,8 @@ def dial(
             f" {options.handshake_timeout} s (option handshake_timeout)",
             request=handshake.request,
         ) from None
+    except ssl.SSLError as error:
+        raise tls_error(error, options.server_hostname or uri.host) from error
 
 
 def _open_channel(uri: URI, options: ClientOptions, output: Output, limit: TimeLimit) -> Channel:
@@ -62,7 +66,7 @@ def _open_channel(uri: URI, options: ClientOptions, output: Output, limit: TimeL
         if not uri.secure:
             return Channel(Stream(sock), output)
         name = options.server_hostname or uri.host
-        return Channel(TLSStream(sock, _ssl_context(options.ssl), name), output)
+        return Channel(TLSStream(sock, client_context(options.ssl), name), output)
     except BaseException:
         sock.close()
         raise
@@ -72,16 +76,6 @@ def _open_socket(uri: URI, options: ClientOptions, limit: TimeLimit) -> socket.s
     if uri.unix_path is not None:
         return open_unix_socket(uri.unix_path, limit)
     return open_socket(uri.host, uri.port, options, limit)
-
-
-def _ssl_context(choice: Any) -> ssl.SSLContext:
-    if isinstance(choice, ssl.SSLContext):
-        return choice
-    context = ssl.create_default_context()
-    if choice is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _shake_hands(channel: Channel, handshake: ClientHandshake, on_open: OnOpen, limit: TimeLimit) -> None:
