@@ -118,6 +118,7 @@ CLIENT_KINDS: dict[str, Kind] = {
         ["a:5", ["a", 5], True],
     ),
     "family": size(0),
+    "happy_eyeballs_delay": seconds("one after the other"),
 }
 SERVER_KINDS: dict[str, Kind] = {
     "path": Kind(

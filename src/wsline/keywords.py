@@ -48,6 +48,7 @@ class ClientKeywords(Keywords, total=False):
     sock: socket.socket | None
     local_address: tuple[str, int] | None
     family: int
+    happy_eyeballs_delay: float | None
 
 
 class ServerKeywords(Keywords, total=False):

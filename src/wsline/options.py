@@ -269,6 +269,8 @@ class ClientOptions(Options):
         sock: a connected stream socket to use instead of connecting; the client owns it then.
         local_address: `(host, port)` to connect from.
         family: `socket.AF_INET` or `AF_INET6` to use only these addresses; 0: all.
+        happy_eyeballs_delay: time after which the next address of a host is tried beside the one before
+            (RFC 8305); `None`: one after the other has failed.
     """
 
     protocol_version: int = _option(13, _VERSION)
@@ -281,6 +283,7 @@ class ClientOptions(Options):
     sock: Any = _option(None, _SOCKET)
     local_address: tuple[str, int] | None = _option(None, _ADDRESS)
     family: int = _option(0, _size(0))
+    happy_eyeballs_delay: float | None = _option(0.25, _seconds(none="one after the other"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,35 +107,6 @@ def answer(response: bytes) -> Callable[[Peer], Awaitable[object]]:
     return script
 
 
-def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    """Let every name stand for these addresses."""
-
-    async def getaddrinfo(*arguments: Any, **keywords: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-
-
-def patch_connect(monkeypatch: pytest.MonkeyPatch, outcome: Callable[[], Awaitable[None]]) -> list[Any]:
-    """Replace the connecting of sockets; return the list of those it was asked for."""
-    sockets: list[socket.socket] = []
-
-    async def sock_connect(sock: socket.socket, address: Any) -> None:
-        sockets.append(sock)
-        await outcome()
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", sock_connect)
-    return sockets
-
-
-@pytest.fixture
-def deaf() -> Any:
-    """A port that is taken, where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()
-
-
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[RecordingChannel]:
     """The channels that are made, which only record."""
@@ -337,88 +308,17 @@ async def test_giving_up_when_the_socket_is_gone_is_giving_up(monkeypatch: pytes
         await dialled("ws://nowhere.invalid/", sock=ours)
 
 
-# -- no connection
-
-
-async def test_a_refusal_names_the_address(deaf: tuple[str, int]) -> None:
-    with pytest.raises(ConnectionRefusedError, match=rf"cannot connect to 127.0.0.1 port {deaf[1]}: "):
-        await dialled(f"ws://127.0.0.1:{deaf[1]}/")
-
-
-async def test_a_refusal_names_the_path(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"cannot connect to {tmp_path}/none: No such file"):
-        await dialled(f"ws+unix:{tmp_path}/none:/")
-
-
-async def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch, deaf: tuple[str, int]) -> None:
-    async with PLAIN.raw_server(accept) as url:
-        resolve_to(monkeypatch, deaf, ("127.0.0.1", parse_uri(url).port))
-        await hang_up(await dialled("ws://two.invalid/"))
-
-
-async def test_all_refusals_are_told(monkeypatch: pytest.MonkeyPatch, deaf: tuple[str, int]) -> None:
-    resolve_to(monkeypatch, deaf, deaf)
-    with pytest.raises(
-        OSError, match=r"to two.invalid:81: .*cannot connect to .*; .*cannot connect to "
-    ) as raised:
-        await dialled("ws://two.invalid:81/")
-    assert raised.value.errno == errno.ECONNREFUSED
-
-
-async def test_a_name_without_an_address_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve_to(monkeypatch)
-    with pytest.raises(OSError, match=r"cannot connect to none.invalid:80"):
-        await dialled("ws://none.invalid/")
-
-
-async def test_an_error_without_a_number_keeps_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail() -> None:
-        raise OSError("the words")
-
-    sockets = patch_connect(monkeypatch, fail)
-    with pytest.raises(OSError, match=r"cannot connect to 127.0.0.1 port 80: the words"):
-        await dialled("ws://127.0.0.1/")
-    assert [sock.fileno() for sock in sockets] == [-1]
+# -- no WebSocket
 
 
 async def test_the_systems_patience_is_not_our_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail() -> None:
+    async def sock_connect(*arguments: Any) -> None:
         raise TimeoutError(errno.ETIMEDOUT, "out")
 
-    patch_connect(monkeypatch, fail)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", sock_connect)
     with pytest.raises(TimeoutError, match=r"cannot connect to 127.0.0.1 port 80") as raised:
         await dialled("ws://127.0.0.1/")
     assert not isinstance(raised.value, HandshakeError)
-
-
-async def test_giving_up_while_connecting_closes_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    sockets = patch_connect(monkeypatch, asyncio.Event().wait)  # type: ignore[arg-type]
-    task = asyncio.ensure_future(dialled("ws://127.0.0.1/"))
-    await until(lambda: sockets)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert [sock.fileno() for sock in sockets] == [-1]
-
-
-async def test_connections_come_from_the_address_that_is_asked_for() -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        address = sock.getsockname()
-    async with PLAIN.raw_server(accept) as url:
-        opened = await dialled(url, local_address=address, family=socket.AF_INET)
-        assert opened.channel.local_address == address
-        await hang_up(opened)
-
-
-async def test_an_address_that_is_taken_is_no_place_to_connect_from(deaf: tuple[str, int]) -> None:
-    async with PLAIN.raw_server(accept) as url:
-        with pytest.raises(OSError, match=r"cannot connect to 127.0.0.1 port") as raised:
-            await dialled(url, local_address=deaf)
-        assert raised.value.errno == errno.EADDRINUSE
-
-
-# -- no WebSocket
 
 
 async def test_silence_is_a_timeout() -> None:

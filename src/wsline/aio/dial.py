@@ -1,10 +1,9 @@
 """From a URL to an open channel: resolve, connect, TLS, opening handshake."""
 
 import asyncio
-import os
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import HandshakeError, HandshakeTimeout
@@ -17,6 +16,7 @@ from ..wire.kernels import Output
 from . import reactor
 from .channel import NOBODY, Channel, Consumer
 from .reactor import SocketChannel, reactor_of
+from .sockets import open_socket, open_unix_socket
 from .timers import NEVER
 from .tls import TLSChannel
 from .transport import TransportProtocol
@@ -127,7 +127,7 @@ class _Opening(Consumer):
 
 async def _open_channel(uri: URI, options: ClientOptions, output: Output, opening: _Opening) -> Channel:
     loop = asyncio.get_running_loop()
-    sock = options.sock if options.sock is not None else await _open_socket(uri, options)
+    sock = await _open_socket(uri, options)
     try:
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -142,6 +142,15 @@ async def _open_channel(uri: URI, options: ClientOptions, output: Output, openin
         sock.close()
         raise
     return await _open_transport(loop, sock, context, uri, options, output)
+
+
+async def _open_socket(uri: URI, options: ClientOptions) -> socket.socket:
+    if options.sock is not None:
+        sock: socket.socket = options.sock
+        return sock
+    if uri.unix_path is not None:
+        return await open_unix_socket(uri.unix_path)
+    return await open_socket(uri.host, uri.port, options)
 
 
 async def _open_transport(
@@ -177,44 +186,3 @@ def _shut_down(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:  # it is closed, or the peer has reset it
         pass
-
-
-async def _open_socket(uri: URI, options: ClientOptions) -> socket.socket:
-    if uri.unix_path is not None:
-        return await _connect_socket(socket.AF_UNIX, uri.unix_path, None)
-    loop = asyncio.get_running_loop()
-    infos = await loop.getaddrinfo(uri.host, uri.port, family=options.family, type=socket.SOCK_STREAM)
-    return await _connect_first([(family, address) for family, _, _, _, address in infos], uri, options)
-
-
-async def _connect_first(
-    addresses: Sequence[tuple[int, Any]], uri: URI, options: ClientOptions
-) -> socket.socket:
-    errors = []
-    for family, address in addresses:
-        try:
-            return await _connect_socket(family, address, options.local_address)
-        except OSError as error:
-            errors.append(error)
-    if len(errors) == 1:
-        raise errors[0]
-    tried = "; ".join(str(each) for each in errors)
-    raise OSError(errors[-1].errno if errors else None, f"cannot connect to {uri.host}:{uri.port}: {tried}")
-
-
-async def _connect_socket(family: int, address: Any, local_address: tuple[str, int] | None) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if local_address is not None:
-            sock.bind(local_address)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except OSError as error:
-        sock.close()
-        where = address if isinstance(address, str) else f"{address[0]} port {address[1]}"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise type(error)(error.errno, f"cannot connect to {where}: {reason}") from None
-    except BaseException:
-        sock.close()
-        raise
-    return sock
