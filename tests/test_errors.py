@@ -26,6 +26,7 @@ from wsline.errors import (
     WebSocketError,
     WriteTimeout,
 )
+from wsline.handshake.http1 import Response
 from wsline.spec import CloseCode
 
 EXCEPTIONS = [getattr(errors, name) for name in errors.__all__ if name not in ("CloseInfo", "Violation")]
@@ -60,6 +61,20 @@ def test_a_handshake_error_carries_both_heads() -> None:
     bare = HandshakeError("no")
     assert bare.request is None
     assert bare.response is None
+    assert bare.hint == ""
+
+
+def test_a_handshake_error_ends_with_what_to_do() -> None:
+    error = HandshakeTimeout("too late", hint="be patient")
+    assert str(error) == "too late; be patient"
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (str(again), again.hint) == ("too late; be patient", "be patient")
+
+
+def test_a165d_an_invalid_status_tells_the_answer() -> None:
+    response = Response(404, {"X": "1"}, "none")
+    error = InvalidStatus("no", response=response)
+    assert (error.status, error.headers, error.body) == (404, response.headers, b"none")
 
 
 # -- violations

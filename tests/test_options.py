@@ -97,6 +97,10 @@ CLIENT_KINDS: dict[str, Kind] = {
         [(), ("u",), ("u", "p", "x"), ("u", None), (b"u", "p")],
         ["u:p", ["u", "p"], True],
     ),
+    "follow_redirects": FLAG,
+    "max_redirects": size(0),
+    "unsafe_redirects": FLAG,
+    "finish_request": CALLABLE,
     "generate_mask": CALLABLE,
     "ssl": Kind(
         "an ssl.SSLContext for clients, True, False or None",
@@ -111,6 +115,7 @@ CLIENT_KINDS: dict[str, Kind] = {
         [1, b"localhost"],
     ),
     "sock": SOCKET,
+    "unix_path": TEXT,
     "local_address": Kind(
         "a tuple (host, port) of a string and an integer, or None",
         [None, ("127.0.0.1", 0), ("", 5)],
@@ -221,6 +226,16 @@ def test_origin_rules_show_their_names() -> None:
 
 def test_headers_become_pairs() -> None:
     assert pairs({"a": "b", "c": "d"}) == pairs([("a", "b"), ("c", "d")]) == [("a", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize(("name", "value"), [("unix_path", "/s"), ("follow_redirects", True)])
+def test_a_connected_socket_needs_no_way(name: str, value: Any) -> None:
+    options: dict[str, Any] = {name: value}
+    with (
+        socket.socket() as sock,
+        pytest.raises(ValueError, match=f"^{name}={value!r}: must be left out: sock"),
+    ):
+        ClientOptions(sock=sock, **options)
 
 
 # -- keyword arguments

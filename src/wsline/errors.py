@@ -1,9 +1,11 @@
 """The exceptions, and the table of protocol rules that a peer or a caller can break.
 
 WebSocketError
-├ HandshakeError            .request .response
-│ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ InvalidStatus ├ NegotiationError
-│ ├ ProxyError ├ TooManyRedirects ├ TLSError └ HandshakeTimeout
+├ HandshakeError            .request .response .hint
+│ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ NegotiationError
+│ ├ InvalidStatus           .status .headers .body
+│ ├ NoResponse ├ ProxyError ├ TooManyRedirects ├ UnsafeRedirect
+│ ├ TLSError └ HandshakeTimeout
 ├ ProtocolError             .violation .code .close_code
 │ ├ LocalProtocolError      you broke a rule; nothing was sent
 │ └ RemoteProtocolError     the peer broke a rule; the connection was failed
@@ -36,6 +38,7 @@ __all__ = [
     "KeepaliveTimeout",
     "LocalProtocolError",
     "NegotiationError",
+    "NoResponse",
     "ProtocolError",
     "ProxyError",
     "RemoteProtocolError",
@@ -43,6 +46,7 @@ __all__ = [
     "TLSError",
     "TooManyRedirects",
     "TruncatedStream",
+    "UnsafeRedirect",
     "Violation",
     "WebSocketError",
     "WriteTimeout",
@@ -59,12 +63,18 @@ class HandshakeError(WebSocketError):
     Attributes:
         request: the request that was sent or received, where one was complete; else `None`.
         response: the answer to it (the peer's, or the refusal we sent); else `None`.
+        hint: what to do about it, in one sentence, which ends the message too; may be empty.
     """
 
-    def __init__(self, message: str, *, request: Any = None, response: Any = None) -> None:
+    def __init__(self, message: str, *, request: Any = None, response: Any = None, hint: str = "") -> None:
         super().__init__(message)
         self.request = request
         self.response = response
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message}; {self.hint}" if self.hint else message
 
 
 class InvalidURI(HandshakeError, ValueError):
@@ -82,6 +92,27 @@ class InvalidHeader(HandshakeError):
 class InvalidStatus(HandshakeError):
     """The server answered with another status than 101; `response` is its answer."""
 
+    @property
+    def status(self) -> int:
+        """The status code of the answer."""
+        status: int = self.response.status
+        return status
+
+    @property
+    def headers(self) -> Any:
+        """The headers of the answer, a `Headers`."""
+        return self.response.headers
+
+    @property
+    def body(self) -> bytes:
+        """The body of the answer, up to 64 KiB."""
+        body: bytes = self.response.body
+        return body
+
+
+class NoResponse(HandshakeError):
+    """The connection ended before the answer of the server was complete."""
+
 
 class NegotiationError(HandshakeError):
     """The two sides do not agree on a subprotocol or an extension."""
@@ -97,6 +128,10 @@ class TooManyRedirects(HandshakeError):
 
 class TLSError(HandshakeError, OSError):
     """TLS did not come about; the message names the reason, and `__cause__` is the `ssl.SSLError`."""
+
+
+class UnsafeRedirect(HandshakeError):
+    """The server redirected from TLS to plain text, or to a UNIX socket (option `unsafe_redirects`)."""
 
 
 class HandshakeTimeout(HandshakeError, TimeoutError):

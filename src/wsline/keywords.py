@@ -4,7 +4,7 @@ import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from re import Pattern
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from .handshake.http1 import Request, Response
 from .handshake.server import VerifyInfo
@@ -42,10 +42,15 @@ class ClientKeywords(Keywords, total=False):
     origin: str | None
     headers: Mapping[str, str] | Iterable[tuple[str, str]] | None
     auth: tuple[str, str] | None
+    follow_redirects: bool
+    max_redirects: int
+    unsafe_redirects: bool
+    finish_request: Callable[[Request, Any], object] | None
     generate_mask: Callable[[], bytes] | None
     ssl: tls.SSLContext | bool | None
     server_hostname: str | None
     sock: socket.socket | None
+    unix_path: str | None
     local_address: tuple[str, int] | None
     family: int
     happy_eyeballs_delay: float | None

@@ -259,6 +259,12 @@ class ClientOptions(Options):
         origin: value of the Origin header (`Sec-WebSocket-Origin` for version 8); `None`: none.
         headers: more headers of the request, a mapping or pairs of strings (`ws`: headers).
         auth: `(user, password)` for Basic authentication; the URL's user info comes first.
+        follow_redirects: go where a 3xx with a Location tells, at most `max_redirects` times in a row. What
+            is secret (credentials, cookies) does not go to another host or port, nor from TLS to plain text.
+        max_redirects: see there (`ws`: maxRedirects).
+        unsafe_redirects: also follow a redirect from TLS to plain text, and one to a UNIX socket.
+        finish_request: called with each request, redirected ones too, and the `WebSocket`, before it is
+            sent; may change its headers. May be a coroutine function (`ws`: finishRequest).
         generate_mask: called for each frame, returns its 4-byte masking key; `None`: keys from
             `os.urandom` (`ws`: generateMask).
         ssl: for wss: an `ssl.SSLContext`; `None` or `True`: one that verifies the server. `False`: one
@@ -267,6 +273,7 @@ class ClientOptions(Options):
             `ssl.create_default_context(cafile="its-certificate.pem")`.
         server_hostname: the name that the server's certificate must be for; `None`: the URL's host.
         sock: a connected stream socket to use instead of connecting; the client owns it then.
+        unix_path: path of a UNIX socket to connect to, instead of the host and the port of the URL.
         local_address: `(host, port)` to connect from.
         family: `socket.AF_INET` or `AF_INET6` to use only these addresses; 0: all.
         happy_eyeballs_delay: time after which the next address of a host is tried beside the one before
@@ -277,13 +284,25 @@ class ClientOptions(Options):
     origin: str | None = _option(None, _TEXT)
     headers: Any = _option(None, _HEADERS)
     auth: tuple[str, str] | None = _option(None, _AUTH)
+    follow_redirects: bool = _option(False, _FLAG)
+    max_redirects: int = _option(10, _size(0))
+    unsafe_redirects: bool = _option(False, _FLAG)
+    finish_request: Callable[..., Any] | None = _option(None, _CALLABLE)
     generate_mask: Callable[[], bytes] | None = _option(None, _CALLABLE)
     ssl: Any = _option(None, _SSL)
     server_hostname: str | None = _option(None, _HOST)
     sock: Any = _option(None, _SOCKET)
+    unix_path: str | None = _option(None, _TEXT)
     local_address: tuple[str, int] | None = _option(None, _ADDRESS)
     family: int = _option(0, _size(0))
     happy_eyeballs_delay: float | None = _option(0.25, _seconds(none="one after the other"))
+
+    def __post_init__(self) -> None:
+        # Named in full: `super()` does not find a class that has got slots.
+        Options.__post_init__(self)
+        for name in ("unix_path", "follow_redirects") if self.sock is not None else ():
+            if value := getattr(self, name):
+                raise ValueError(f"{name}={value!r}: must be left out: sock is connected already")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

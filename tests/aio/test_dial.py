@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,12 +18,13 @@ from tests.doors.peer import TEXT, Peer, frame
 from wsline.aio import dial as module
 from wsline.aio import reactor
 from wsline.aio.channel import Channel, Consumer
-from wsline.aio.dial import dial
+from wsline.aio.dial import Caller, dial
 from wsline.aio.reactor import SocketChannel
 from wsline.aio.timers import NEVER
 from wsline.aio.transport import TransportChannel
 from wsline.errors import HandshakeError, HandshakeTimeout, InvalidHeader, InvalidStatus, TLSError
 from wsline.handshake.client import ClientHandshake
+from wsline.handshake.redirects import Route
 from wsline.handshake.uri import parse_uri
 from wsline.options import ClientOptions
 from wsline.wire.kernels import Output
@@ -34,10 +35,11 @@ PLAIN = Door("epoll", None)
 LONG = "x" * 30
 
 
-class Opened(Consumer):
+class Opened(Consumer, Caller):
     """Takes the channel over when it is open, as a WebSocket does."""
 
-    def __init__(self) -> None:
+    def __init__(self, taker: Callable[[Channel, ClientHandshake], None] | None = None) -> None:
+        self.taker = taker
         self.armed_at = NEVER
         self.channels: list[Channel] = []
         self.trailing = b""
@@ -45,6 +47,9 @@ class Opened(Consumer):
         self.losses: list[OSError | None] = []
 
     def on_open(self, channel: Channel, handshake: ClientHandshake) -> None:
+        if self.taker is not None:
+            self.taker(channel, handshake)
+            return
         self.channels.append(channel)
         self.trailing = handshake.trailing
         channel.consumer = self
@@ -68,11 +73,9 @@ async def dialled(
     url: str, on_open: Callable[[Channel, ClientHandshake], None] | None = None, **options: Any
 ) -> Opened:
     """Dial; return who took the channel."""
-    uri, checked = parse_uri(url), ClientOptions(**options)
-    opened = Opened()
-    handshake = ClientHandshake(uri, checked)
+    opened = Opened(on_open)
     async with asyncio.timeout(10):
-        await dial(uri, checked, handshake, Output(), on_open or opened.on_open)
+        await dial(Route(parse_uri(url), ClientOptions(**options)), Output(), opened)
     return opened
 
 
@@ -391,6 +394,12 @@ async def test_an_error_of_who_takes_it_closes_the_channel() -> None:
     async with PLAIN.raw_server(accept) as url:
         with pytest.raises(ValueError, match="no"):
             await dialled(url, fail)
+
+
+def test_a_caller_takes_the_channel() -> None:
+    channel, handshake = cast(Channel, None), cast(ClientHandshake, None)
+    with pytest.raises(NotImplementedError):
+        Caller().on_open(channel, handshake)
 
 
 async def test_a_channel_that_nobody_takes_is_closed() -> None:

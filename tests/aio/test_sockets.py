@@ -196,6 +196,19 @@ async def test_a67_a_slow_one_may_still_win(network: Network) -> None:
         await until(lambda: network.closed() == {B})
 
 
+async def test_a67_the_last_one_to_fail_does_not_end_the_others(network: Network) -> None:
+    refused = asyncio.Event()
+
+    async def refuse_and_tell() -> None:
+        refused.set()
+        await refuse()
+
+    network.outcomes |= {A: lambda: asyncio.sleep(0.05), B: refuse_and_tell}
+    with await opened("two.invalid", 1, happy_eyeballs_delay=0.01) as sock:
+        assert refused.is_set()
+        assert sock is network.sockets[A]
+
+
 async def test_a67_families_take_turns(network: Network) -> None:
     network.outcomes |= {A: refuse, B: succeed, C: refuse}
     with await opened("three.invalid", 1):

@@ -69,14 +69,20 @@ class Peer:
     async def accept(self, behind: bytes = b"") -> bytes:
         """Perform the server's handshake, with bytes behind the response; return the request's head."""
         head = await self.reader.readuntil(b"\r\n\r\n")
-        lines = [line.partition(b": ") for line in head.split(b"\r\n")]
-        key = next(value for name, _, value in lines if name.lower() == b"sec-websocket-key")
-        accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-        self.writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + behind
-        )
+        await self.accept_key(head, behind)
         return head
+
+    async def accept_key(self, head: bytes, behind: bytes = b"") -> None:
+        """Accept this request, with bytes behind the response."""
+        self.writer.write(self.response(head) + behind)
+
+    def response(self, head: bytes, *lines: bytes, with_accept: bool = True) -> bytes:
+        """Return the response that accepts this request, with more lines in its head."""
+        fields = [line.partition(b": ") for line in head.split(b"\r\n")]
+        key = next(value for name, _, value in fields if name.lower() == b"sec-websocket-key")
+        accept = b"Sec-WebSocket-Accept: " + base64.b64encode(hashlib.sha1(key + GUID).digest())
+        start = [b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade"]
+        return b"\r\n".join([*start, *([accept] if with_accept else []), *lines, b"", b""])
 
     # -- frames
 

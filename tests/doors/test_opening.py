@@ -558,6 +558,32 @@ async def test_unix_sockets(door: Door, tmp_path: Path) -> None:
         await ws.close()
 
 
+@pytest.mark.parametrize("door", ["epoll", "transport"], indirect=True)
+async def test_a72_a_unix_socket_beside_the_url(door: Door, tmp_path: Path) -> None:
+    place = str(tmp_path / "socket")
+    async with (
+        WebSocketServer(echo, unix_path=place) as server,
+        connect("ws://host.invalid/x", unix_path=place, origin="http://host.invalid") as ws,
+    ):
+        assert server.address() == place
+        assert ws.remote_address == place
+        assert ws.url == "ws://host.invalid/x"
+        await ws.send("x")
+        assert await ws.recv() == "x"
+
+
+@pytest.mark.parametrize("door", ["tls"], indirect=True)
+async def test_a76_tls_over_a_unix_socket(door: Door, tmp_path: Path) -> None:
+    place = str(tmp_path / "socket")
+    assert door.certificate is not None
+    async with WebSocketServer(echo, unix_path=place, ssl=door.certificate.server):
+        for url, options in (("wss://localhost/", {"unix_path": place}), (f"ws+unix:{place}:/", {})):
+            async with door.connect(url, **options) as ws:
+                assert ws.ssl_object.server_hostname == "localhost"
+                await ws.send("x")
+                assert await ws.recv() == "x"
+
+
 async def test_a_port_in_use(door: Door) -> None:
     async with door.serving(echo) as served:
         second = WebSocketServer(echo, "127.0.0.1", served.port)

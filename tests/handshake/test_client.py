@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsline.errors import HandshakeError, InvalidHeader, InvalidStatus, InvalidUpgrade, NegotiationError
+from wsline.errors import (
+    HandshakeError,
+    InvalidHeader,
+    InvalidStatus,
+    InvalidUpgrade,
+    NegotiationError,
+    NoResponse,
+)
 from wsline.handshake.client import USER_AGENT, ClientHandshake
 from wsline.handshake.extensions import ExtensionOffer
 from wsline.handshake.key import is_key
@@ -281,7 +288,8 @@ class TestReceive:
     def test_a_subprotocol_must_be_one_of_those_requested(self, lines: tuple[str, ...], text: str) -> None:
         error = refused(client(["a", "b"]), head({}, *lines))
         assert type(error) is NegotiationError
-        assert str(error) == text
+        assert str(error) == f"{text}; {error.hint}"
+        assert error.hint
 
     def test_the_answers_to_offered_extensions(self) -> None:
         handshake = client(extensions=[ExtensionOffer("a", []), ExtensionOffer("b", [])])
@@ -309,12 +317,39 @@ class TestReceive:
         assert handshake.receive(head({}, "Content-Length: 5", start=start)) is None
         error = refused(handshake, b"sorry")
         assert type(error) is InvalidStatus
-        assert str(error) == f"Unexpected server response: {status}"
+        assert str(error) == f"Unexpected server response: {status} X; {error.hint}"
+        assert error.hint
         assert (error.response.status, error.response.body) == (status, b"sorry")
+
+    def test_a_reason_is_shown_and_cut(self) -> None:
+        start = f"HTTP/1.1 500 \x9b{'x' * 500}"
+        error = refused(client(), head({}, "Content-Length: 0", start=start))
+        assert str(error).startswith(f"Unexpected server response: 500 \\x9b{'x' * 199}...; ")
+
+    def test_a77_a_redirect_that_is_followed_is_told_at_its_head(self) -> None:
+        start = "HTTP/1.1 302 Found"
+        data = head({}, "Location: /b", "Content-Length: 5", start=start)
+        assert client().receive(data) is None
+        error = refused(client(follow_redirects=True), data)
+        assert type(error) is InvalidStatus
+        assert error.headers["Location"] == "/b"
+        followed = client(follow_redirects=True)
+        assert followed.receive(data[:-1]) is None
+        assert refused(followed, data[-1:]).response.status == 302
+
+    @pytest.mark.parametrize(
+        ("start", "lines"), [("HTTP/1.1 302 Found", ()), ("HTTP/1.1 201 Created", ("Location: /b",))]
+    )
+    def test_a77_what_is_no_redirect_is_read_to_its_end(self, start: str, lines: tuple[str, ...]) -> None:
+        handshake = client(follow_redirects=True)
+        assert handshake.receive(head({}, "Content-Length: 1", *lines, start=start)) is None
+        assert refused(handshake, b"x").response.body == b"x"
 
     @pytest.mark.parametrize("data", [b"hello\r\n", b"\x00", b"HTTP/1.1 101 S\r\nA: " + b"b" * 9000])
     def test_what_is_not_http(self, data: bytes) -> None:
-        assert refused(client(), data).response is None
+        error = refused(client(), data)
+        assert error.response is None
+        assert error.hint
 
     @given(st.binary(max_size=300), st.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", head()[:-2]]))
     def test_any_bytes_raise_only_handshake_errors(self, data: bytes, prefix: bytes) -> None:
@@ -342,9 +377,10 @@ class TestReceiveEof:
     def test_within_the_head(self, data: bytes) -> None:
         handshake = client()
         handshake.receive(data)
-        with pytest.raises(HandshakeError, match=f"after {len(data)} bytes of the server's answer") as raised:
+        with pytest.raises(NoResponse, match=f"after {len(data)} bytes of the server's answer") as raised:
             handshake.receive_eof()
         assert raised.value.request is handshake.request
+        assert raised.value.hint
 
     def test_within_the_body(self) -> None:
         handshake = client()

@@ -1,11 +1,13 @@
 """WebSocket URLs."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wsline.errors import InvalidURI
-from wsline.handshake.uri import URI, parse_uri
+from wsline.handshake.uri import URI, parse_uri, resolve_uri
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,56 @@ def test_any_text_is_a_url_or_invalid(url: str) -> None:
     else:
         assert uri.target.isascii()
         assert parse_uri(uri.url).url == uri.url
+
+
+@pytest.mark.parametrize(
+    ("base", "location", "url"),
+    [
+        ("ws://h/a/b?c", "d", "ws://h/a/d"),
+        ("ws://h/a/b?c", "?d", "ws://h/a/b?d"),
+        ("ws://h/a/b?c", "/d?e", "ws://h/d?e"),
+        ("ws://h/a/b?c", "../../d", "ws://h/d"),
+        ("ws://h/a/b?c", "", "ws://h/a/b?c"),
+        ("wss://h:1/a", "//i:2/b", "wss://i:2/b"),
+        ("ws://h/a", "//i", "ws://i/"),
+        ("ws://h/a", "http://i/b", "ws://i/b"),
+        ("ws://h/a", "https://i/b", "wss://i/b"),
+        ("ws://h/a", "WSS://I:443/b", "wss://i/b"),
+        ("ws://h/a", "ws+unix:/s:/b", "ws+unix:/s:/b"),
+        ("ws+unix:/s:/a/b", "c?d", "ws+unix:/s:/a/c?d"),
+        ("ws+unix:/s:/a/b", "/c:d", "ws+unix:/s:/c:d"),
+        ("ws+unix:/s:/a", "http://localhost/b", "ws+unix:/s:/b"),
+        ("ws+unix:/s:/a", "http://localhost:81/b", "ws://localhost:81/b"),
+        ("ws+unix:/s:/a", "ws+unix:/t:/b", "ws+unix:/t:/b"),
+        ("ws://h/a", "/\xc3\xa4?\xc3\xb6", "ws://h/%C3%A4?%C3%B6"),
+        ("ws://h/a", "/b\\c|d", "ws://h/b%5Cc%7Cd"),
+        ("ws://h/a", "/%2e%2e/b", "ws://h/%2e%2e/b"),
+    ],
+)
+def test_a78_where_a_location_leads_to(base: str, location: str, url: str) -> None:
+    assert resolve_uri(parse_uri(base), location).url == url
+
+
+def test_a78_a_location_may_have_user_info_of_its_own_and_inherits_none() -> None:
+    base = parse_uri("ws://u:p@h/")
+    assert resolve_uri(base, "/b").userinfo is None
+    assert resolve_uri(base, "ws://v@h/b").userinfo == ("v", "")
+    assert resolve_uri(base, "ws://v@i/b").userinfo == ("v", "")
+
+
+@pytest.mark.parametrize(
+    "location", ["/b#c", "ws://h/#c", "mailto:x", "ws:///b", "http:b", "ws://h:0/", "//"]
+)
+def test_a78_a_location_that_leads_nowhere(location: str) -> None:
+    with pytest.raises(InvalidURI, match=r"^Invalid URL '"):
+        resolve_uri(parse_uri("ws://h/"), location)
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_a78_any_location_leads_somewhere_or_is_invalid(location: str) -> None:
+    try:
+        uri = resolve_uri(parse_uri("wss://h/a/b?c"), location)
+    except InvalidURI as error:
+        assert str(error).isascii()
+    else:
+        assert parse_uri(uri.url) == replace(uri, userinfo=None)

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from typing import Any, Unpack
 
-from ..handshake.client import ClientHandshake
+from ..handshake.redirects import Route
 from ..handshake.uri import parse_uri
 from ..keywords import ClientKeywords
 from ..options import ClientOptions
@@ -35,7 +35,8 @@ def connect(
         OSError: no connection came about.
         TLSError: TLS did not, for example because the server's certificate is not trusted.
         HandshakeTimeout: it was not open after `handshake_timeout`.
-        InvalidStatus: the server answered with another status; the answer is in `response`.
+        InvalidStatus: the server answered with another status; its `status`, `headers` and `body`.
+        TooManyRedirects, UnsafeRedirect: it redirected where the options do not allow to follow.
         HandshakeError: another fault of the opening handshake.
 
     Cancelling leaves nothing open.
@@ -50,7 +51,7 @@ class Connect:
 
     def __init__(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> None:
         # Bad arguments fail here, before anything is awaited.
-        ClientHandshake(parse_uri(url), options, protocols or ())
+        Route(parse_uri(url), options, protocols or ())
         self._arguments = (url, protocols, options)
         self._websocket: WebSocket | None = None
 

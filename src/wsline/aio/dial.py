@@ -6,8 +6,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import HandshakeError, HandshakeTimeout
+from ..errors import HandshakeTimeout, InvalidStatus, NoResponse
 from ..handshake.client import ClientHandshake
+from ..handshake.http1 import Request
+from ..handshake.redirects import Route
 from ..handshake.tls import tls_error
 from ..handshake.uri import URI
 from ..options import ClientOptions
@@ -21,48 +23,77 @@ from .timers import NEVER
 from .tls import TLSChannel
 from .transport import TransportProtocol
 
-__all__ = ["OnOpen", "dial"]
-
-OnOpen = Callable[[Channel, ClientHandshake], None]
+__all__ = ["Caller", "dial"]
 
 
-async def dial(
-    uri: URI, options: ClientOptions, handshake: ClientHandshake, output: Output, on_open: OnOpen
-) -> None:
+class Caller:
+    """Whom `dial` asks and tells; an exception of its methods is one of `dial`."""
+
+    async def on_request(self, request: Request) -> None:
+        """Do what is to be done before this request is sent."""
+
+    def on_redirect(self) -> None:
+        """Note that the route goes on to its next hop."""
+
+    def on_open(self, channel: Channel, handshake: ClientHandshake) -> None:
+        """Take the channel, the moment that the handshake has succeeded on it.
+
+        It must be given its consumer, and that the bytes in `handshake.trailing`.
+        """
+        raise NotImplementedError
+
+
+async def dial(route: Route, output: Output, caller: Caller) -> None:
     """Connect and perform the opening handshake.
 
     Args:
-        uri: where to.
-        options: how.
-        handshake: the handshake to perform.
+        route: where to, how, and what to ask for there.
         output: what the channel sends from.
-        on_open: called with the channel and the handshake the moment that it has succeeded; it gives the
-            channel its consumer, and that the bytes in `handshake.trailing`.
+        caller: asked and told meanwhile; takes the channel.
 
     Raises:
         OSError: no connection came about.
         TLSError: TLS did not.
-        HandshakeTimeout: `handshake_timeout` was not enough for all of it.
+        HandshakeTimeout: `handshake_timeout` was not enough for all of it, redirects included.
         HandshakeError: the server's answer was another than wished.
 
     Cancelling leaves nothing open.
     """
-    opening = _Opening(asyncio.get_running_loop(), handshake, on_open)
+    limit = route.options.handshake_timeout
     try:
-        async with asyncio.timeout(options.handshake_timeout) as deadline:
-            channel = await _open_channel(uri, options, output, opening)
-            opening.start(channel)
-            await opening.done
+        async with asyncio.timeout(limit) as deadline:
+            while not await _try(route, output, caller):
+                caller.on_redirect()
     except TimeoutError:
         if not deadline.expired():  # the system has lost patience before us
             raise
         raise HandshakeTimeout(
-            f"Opening handshake has timed out: {uri.url} was not open after"
-            f" {options.handshake_timeout} s (option handshake_timeout)",
-            request=handshake.request,
+            f"Opening handshake has timed out: {route.uri.url} was not open after"
+            f" {limit} s (option handshake_timeout)",
+            request=route.handshake.request,
+            hint="check that a WebSocket server is there, or give it more time",
         ) from None
     except ssl.SSLError as error:
-        raise tls_error(error, options.server_hostname or uri.host) from error
+        raise tls_error(error, route.options.server_hostname or route.uri.host) from error
+
+
+async def _try(route: Route, output: Output, caller: Caller) -> bool:
+    """Perform the handshake at one hop; return whether it was the last one."""
+    handshake = route.handshake
+    opening = _Opening(asyncio.get_running_loop(), handshake, caller.on_open)
+    try:
+        await caller.on_request(handshake.request)
+        channel = await _open_channel(route, output)
+        opening.start(channel)
+        try:
+            await opening.done
+            return True
+        except InvalidStatus as error:
+            route.follow(error)
+        # The next hop begins when this one has let go of the output.
+        channel.abort()
+        await opening.lost
+        return False
     finally:
         opening.leave()
 
@@ -70,9 +101,15 @@ async def dial(
 class _Opening(Consumer):
     """Takes the server's answer."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handshake: ClientHandshake, on_open: OnOpen) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handshake: ClientHandshake,
+        on_open: Callable[[Channel, ClientHandshake], None],
+    ) -> None:
         self.armed_at = NEVER
         self.done: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
         self.channel: Channel | None = None
         self._handshake = handshake
         self._on_open = on_open
@@ -114,7 +151,9 @@ class _Opening(Consumer):
             self._end(error)
 
     def on_lost(self, error: OSError | None) -> None:
-        self._end(error or HandshakeError("the server closed the connection without an answer"))
+        if not self.lost.done():
+            self.lost.set_result(None)
+        self._end(error or NoResponse("the server closed the connection without an answer"))
 
     def _end(self, error: Exception | None) -> None:
         if self.done.done():  # given up meanwhile, or failed before
@@ -125,9 +164,10 @@ class _Opening(Consumer):
             self.done.set_exception(error)
 
 
-async def _open_channel(uri: URI, options: ClientOptions, output: Output, opening: _Opening) -> Channel:
+async def _open_channel(route: Route, output: Output) -> Channel:
     loop = asyncio.get_running_loop()
-    sock = await _open_socket(uri, options)
+    uri, options = route.uri, route.options
+    sock = await _open_socket(route)
     try:
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -144,13 +184,14 @@ async def _open_channel(uri: URI, options: ClientOptions, output: Output, openin
     return await _open_transport(loop, sock, context, uri, options, output)
 
 
-async def _open_socket(uri: URI, options: ClientOptions) -> socket.socket:
+async def _open_socket(route: Route) -> socket.socket:
+    options = route.options
     if options.sock is not None:
         sock: socket.socket = options.sock
         return sock
-    if uri.unix_path is not None:
-        return await open_unix_socket(uri.unix_path)
-    return await open_socket(uri.host, uri.port, options)
+    if route.unix_path is not None:
+        return await open_unix_socket(route.unix_path)
+    return await open_socket(route.uri.host, route.uri.port, options)
 
 
 async def _open_transport(

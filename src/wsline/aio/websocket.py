@@ -1,19 +1,21 @@
 """The WebSocket that users hold: coroutines and events on one object."""
 
 import asyncio
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from ..connection import Connection
-from ..errors import HandshakeError
+from ..errors import HandshakeError, InvalidStatus
 from ..facts import Facts
 from ..handshake.client import ClientHandshake
 from ..handshake.http1 import Request
+from ..handshake.redirects import Route
 from ..handshake.uri import parse_uri
 from ..options import ClientOptions, Options
 from ..spec import CloseCode, Role, State
 from .channel import Channel
-from .dial import dial
+from .dial import Caller, dial
 from .emitter import Emitter, EventSource
 from .messaging import Messaging
 from .reactor import reactor_of
@@ -22,7 +24,9 @@ from .timers import clock
 
 __all__ = ["EVENTS", "WebSocket"]
 
-EVENTS: Final = ("open", "message", "ping", "pong", "close", "error", "upgrade")
+EVENTS: Final = (
+    "open", "message", "ping", "pong", "close", "error", "upgrade", "redirect", "unexpected_response",
+)  # fmt: skip
 
 
 class WebSocket(Messaging, EventSource, Facts):
@@ -42,7 +46,13 @@ class WebSocket(Messaging, EventSource, Facts):
 
     Events:
         `open`, `message(data, is_binary)`, `ping(data)`, `pong(data)`, `close(code, reason)`,
-        `error(exception)`, `upgrade(response)`.
+        `error(exception)`; and on a client, while it opens:
+        `upgrade(response)`: the server's 101, before the WebSocket is open.
+        `redirect(url, request)`: a redirect is followed; a listener may change the headers of the request,
+        from which all that is secret was taken if it goes to another origin.
+        `unexpected_response(request, response)`: the server answered with another status than 101, which is
+        no redirect to follow. With a listener the failure is left to it: there is no `error`, only `close`;
+        an awaited `connect()` raises `InvalidStatus` all the same.
     """
 
     _emitter: Emitter | None
@@ -58,33 +68,10 @@ class WebSocket(Messaging, EventSource, Facts):
 
     def _prepare(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> Any:
         """Set up a client; return the coroutine that opens it."""
-        uri = parse_uri(url)
-        handshake = ClientHandshake(uri, options, protocols or ())
-        self._set_up(Role.CLIENT, options, None, handshake.request)
-        self._url = uri.url
-
-        def on_open(channel: Channel, handshake: ClientHandshake) -> None:
-            self._protocol = handshake.protocol
-            self._response = handshake.response
-            self._session.emit("upgrade", handshake.response)
-            if self._session.connection.state == State.CONNECTING:  # no listener has given it up
-                self._begin(channel, handshake.trailing)
-
-        async def opening() -> None:
-            try:
-                await dial(uri, options, handshake, self._session.connection.output, on_open)
-            except asyncio.CancelledError:
-                self._session.give_up(
-                    HandshakeError("WebSocket was closed before the connection was established")
-                )
-                raise
-            except Exception as error:
-                self._session.give_up(error)
-                raise
-            finally:
-                self._session.opening = None
-
-        return opening()
+        route = Route(parse_uri(url), options, protocols or ())
+        self._set_up(Role.CLIENT, options, None, route.handshake.request)
+        self._url = route.uri.url
+        return _Opening(self, route).run()
 
     @classmethod
     def _connect(
@@ -118,6 +105,7 @@ class WebSocket(Messaging, EventSource, Facts):
         self._protocol = None
         self._url = None
         self._end_callback = None
+        self._left_to_listeners: BaseException | None = None
 
     def _begin(self, channel: Channel, trailing: bytes) -> None:
         session = self._session
@@ -145,6 +133,8 @@ class WebSocket(Messaging, EventSource, Facts):
         return self._emitter
 
     def _emit(self, event: str, *arguments: Any) -> None:
+        if event == "error" and arguments[0] is self._left_to_listeners:
+            return
         if event == "close":
             # Those who keep a list of open WebSockets come first.
             callback, self._end_callback = self._end_callback, None
@@ -178,6 +168,62 @@ class WebSocket(Messaging, EventSource, Facts):
     def __repr__(self) -> str:
         where = self._url or self.remote_address
         return f"<{type(self).__name__} {self.ready_state.name} {where}>"
+
+
+class _Opening(Caller):
+    """Opens a client's WebSocket, and tells its listeners how it goes."""
+
+    def __init__(self, websocket: WebSocket, route: Route) -> None:
+        self._websocket = websocket
+        self._session = websocket._session
+        self._route = route
+
+    async def run(self) -> None:
+        session = self._session
+        try:
+            await dial(self._route, session.connection.output, self)
+        except asyncio.CancelledError:
+            session.give_up(_given_up())
+            raise
+        except Exception as error:
+            if isinstance(error, InvalidStatus):
+                self._offer(error)
+            session.give_up(error)
+            raise
+        finally:
+            session.opening = None
+
+    def _offer(self, error: InvalidStatus) -> None:
+        emitter = self._websocket._emitter
+        if emitter is not None and emitter.listeners("unexpected_response"):
+            self._websocket._left_to_listeners = error
+            self._session.emit("unexpected_response", error.request, error.response)
+
+    async def on_request(self, request: Request) -> None:
+        finish = self._route.options.finish_request
+        done = None if finish is None else finish(request, self._websocket)
+        if inspect.isawaitable(done):
+            await done
+
+    def on_redirect(self) -> None:
+        websocket, route = self._websocket, self._route
+        websocket._request = route.handshake.request
+        websocket._url = route.uri.url
+        self._session.emit("redirect", route.uri.url, websocket._request)
+        if self._session.connection.state != State.CONNECTING:  # a listener has given it up, or failed
+            raise self._session.connection.cause or _given_up()
+
+    def on_open(self, channel: Channel, handshake: ClientHandshake) -> None:
+        websocket, session = self._websocket, self._session
+        websocket._protocol = handshake.protocol
+        websocket._response = handshake.response
+        session.emit("upgrade", handshake.response)
+        if session.connection.state == State.CONNECTING:  # no listener has given it up
+            websocket._begin(channel, handshake.trailing)
+
+
+def _given_up() -> HandshakeError:
+    return HandshakeError("WebSocket was closed before the connection was established")
 
 
 def _forget(opening: "asyncio.Future[None]") -> None:

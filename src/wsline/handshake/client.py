@@ -9,11 +9,12 @@ from ..errors import HandshakeError, InvalidHeader, InvalidStatus, InvalidUpgrad
 from ..options import ClientOptions
 from .extensions import ExtensionOffer, build_extensions, parse_extensions
 from .headers import Headers, has_token, is_token, shown
+from .hints import NOT_A_WEBSOCKET, hint_for
 from .http1 import Request, Response, ResponseReader
 from .key import compute_accept, generate_key
 from .uri import URI
 
-__all__ = ["USER_AGENT", "ClientHandshake"]
+__all__ = ["USER_AGENT", "ClientHandshake", "is_redirect"]
 
 USER_AGENT: Final = "wsline/0.1.0"
 
@@ -30,6 +31,15 @@ _REFUSED: Final = {
 
 # RFC 6455 §4.1: the origin of the page is in Origin; draft 8 has a name of its own for it.
 _ORIGIN_HEADER: Final = {13: "Origin", 8: "Sec-WebSocket-Origin"}
+
+_SERVER_IS_WRONG: Final = "the server breaks RFC 6455 §9.1; whoever runs it must mend it"
+
+_NO_ANSWER: Final = "the server may be starting or overloaded, or want TLS: try again, or try wss:"
+
+
+def is_redirect(response: Response) -> bool:
+    """Tell whether an answer names another place to go to, as `ws` takes it: any 3xx with a Location."""
+    return response.status // 100 == 3 and "Location" in response.headers
 
 
 class ClientHandshake:
@@ -66,6 +76,7 @@ class ClientHandshake:
         self._key = generate_key() if key is None else key
         self._protocols = _check_protocols([protocols] if isinstance(protocols, str) else list(protocols))
         self._offers = tuple(extensions)
+        self._follow_redirects = options.follow_redirects
         self._reader = ResponseReader(options)
         self.protocol: str | None = None
         self.extensions: tuple[ExtensionOffer, ...] = ()
@@ -100,23 +111,30 @@ class ClientHandshake:
         try:
             response = self._reader.feed(data)
         except HandshakeError as error:
-            error.request = self.request
+            error.request, error.hint = self.request, NOT_A_WEBSOCKET
             raise
+        if response is None and self._is_followed():
+            response = self._reader.response
         if response is not None:
             self._judge(response)
         return response
+
+    def _is_followed(self) -> bool:
+        # What a redirect says beside its Location is not waited for.
+        head = self._reader.response
+        return self._follow_redirects and head is not None and is_redirect(head)
 
     def receive_eof(self) -> None:
         """Take the end of the connection, or of the time for it; nothing happens after a 101.
 
         Raises:
             InvalidStatus: the server refused; the body is what came of it.
-            HandshakeError: the response is incomplete; the message tells how many bytes came.
+            NoResponse: the response is incomplete; the message tells how many bytes came.
         """
         try:
             response = self._reader.feed_eof()
         except HandshakeError as error:
-            error.request = self.request
+            error.request, error.hint = self.request, _NO_ANSWER
             raise
         self._judge(response)
 
@@ -143,6 +161,7 @@ class ClientHandshake:
 
     def _judge(self, response: Response) -> None:
         try:
+            self._check_status(response)
             _check_upgrade(response)
             self._check_accept(response.headers)
             self.protocol = self._check_protocol(response.headers)
@@ -151,12 +170,21 @@ class ClientHandshake:
             error.request, error.response = self.request, response
             raise
 
+    def _check_status(self, response: Response) -> None:
+        if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            raise InvalidStatus(
+                f"Unexpected server response: {response.status} {shown(response.reason)[1:-1]}".rstrip(),
+                hint=hint_for(response, self._follow_redirects),
+            )
+
     def _check_accept(self, headers: Headers) -> None:
         # RFC 6455 §4.1: fail the connection if it is missing, or is not the hash of the key.
         accepts, expected = headers.get_all("Sec-WebSocket-Accept"), compute_accept(self._key)
         if accepts != [expected]:
             came = shown(", ".join(accepts)) if accepts else "there is none"
-            raise InvalidHeader(f"Invalid Sec-WebSocket-Accept header: {came}, expected {expected!r}")
+            raise InvalidHeader(
+                f"Invalid Sec-WebSocket-Accept header: {came}, expected {expected!r}", hint=NOT_A_WEBSOCKET
+            )
 
     def _check_protocol(self, headers: Headers) -> str | None:
         protocol = headers.get("Sec-WebSocket-Protocol")
@@ -164,12 +192,20 @@ class ClientHandshake:
             return None
         asked = f"requested: {', '.join(self._protocols)}"
         if protocol is None:
-            raise NegotiationError(f"Server sent no subprotocol ({asked})")
+            raise NegotiationError(
+                f"Server sent no subprotocol ({asked})", hint="offer one that it speaks, or none"
+            )
         if not self._protocols:
-            raise NegotiationError(f"Server sent a subprotocol but none was requested: {shown(protocol)}")
+            raise NegotiationError(
+                f"Server sent a subprotocol but none was requested: {shown(protocol)}",
+                hint="offer it with protocols= if you speak it",
+            )
         # RFC 6455 §4.1: one of those requested; several are none of them.
         if protocol not in self._protocols:
-            raise NegotiationError(f"Server sent an invalid subprotocol: {shown(protocol)} ({asked})")
+            raise NegotiationError(
+                f"Server sent an invalid subprotocol: {shown(protocol)} ({asked})",
+                hint="offer it with protocols= if you speak it",
+            )
         return protocol
 
     def _check_extensions(self, headers: Headers) -> tuple[ExtensionOffer, ...]:
@@ -179,16 +215,20 @@ class ClientHandshake:
         if not self._offers:
             raise NegotiationError(
                 "Server sent a Sec-WebSocket-Extensions header but no extension was requested: "
-                f"{shown(header)}"
+                f"{shown(header)}",
+                hint=_SERVER_IS_WRONG,
             )
         try:
             answers = parse_extensions(header)
         except ValueError as error:
-            raise NegotiationError(f"Invalid Sec-WebSocket-Extensions header: {error}") from None
+            raise NegotiationError(
+                f"Invalid Sec-WebSocket-Extensions header: {error}", hint=_SERVER_IS_WRONG
+            ) from None
         for answer in answers:
             if answer.name not in [offer.name for offer in self._offers]:
                 raise NegotiationError(
-                    f"Server indicated an extension that was not requested: {shown(answer.name)}"
+                    f"Server indicated an extension that was not requested: {shown(answer.name)}",
+                    hint=_SERVER_IS_WRONG,
                 )
         return tuple(answers)
 
@@ -227,13 +267,15 @@ def _basic(user: str, password: str) -> str:
 
 
 def _check_upgrade(response: Response) -> None:
-    if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
-        raise InvalidStatus(f"Unexpected server response: {response.status}")
     if response.version != "HTTP/1.1":
-        raise InvalidUpgrade(f"Invalid HTTP version: {response.version}; a 101 is HTTP/1.1")
+        raise InvalidUpgrade(
+            f"Invalid HTTP version: {response.version}; a 101 is HTTP/1.1", hint=NOT_A_WEBSOCKET
+        )
     upgrade = response.headers.get("Upgrade", "")
     if upgrade.lower() != "websocket":
-        raise InvalidUpgrade(f"Invalid Upgrade header: {shown(upgrade)}, not websocket")
+        raise InvalidUpgrade(f"Invalid Upgrade header: {shown(upgrade)}, not websocket", hint=NOT_A_WEBSOCKET)
     connection = response.headers.get("Connection", "")
     if not has_token(connection, "upgrade"):
-        raise InvalidUpgrade(f"Invalid Connection header: {shown(connection)} has no Upgrade")
+        raise InvalidUpgrade(
+            f"Invalid Connection header: {shown(connection)} has no Upgrade", hint=NOT_A_WEBSOCKET
+        )

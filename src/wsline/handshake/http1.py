@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
-from ..errors import HandshakeError
+from ..errors import HandshakeError, NoResponse
 from ..options import Options
 from .headers import Fields, Headers, is_token, parse_host, shown
 from .heads import HeadError, HeadLines, check_header_line, parse_request_line, parse_status_line
@@ -317,10 +317,10 @@ class ResponseReader:
         """Take the end of the connection, which may cut the body, or be its end.
 
         Raises:
-            HandshakeError: the head is incomplete.
+            NoResponse: the head is incomplete.
         """
         if self.response is None:
-            raise HandshakeError(
+            raise NoResponse(
                 f"the connection was closed after {self.received} bytes of the server's answer, "
                 "before its head was complete"
             )

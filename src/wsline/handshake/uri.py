@@ -2,14 +2,14 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ..errors import InvalidURI
 from .headers import shown
 
-__all__ = ["URI", "parse_uri"]
+__all__ = ["URI", "parse_uri", "resolve_uri"]
 
 _SECURE: Final = {"ws": False, "http": False, "wss": True, "https": True}
 _DEFAULT_PORT: Final = {False: 80, True: 443}
@@ -18,6 +18,11 @@ _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\x9f]")
 _AUTHORITY_END: Final = re.compile(r"[/?]")
 _NAME: Final = re.compile(r"[0-9A-Za-z._~-]+")
 _ZONE: Final = re.compile(r"[0-9A-Za-z._~-]+")
+
+# RFC 3986 §3.1
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 # RFC 3986 §3.3, §3.4: what a path and a query may have unescaped; "%" begins what is escaped already.
 _TARGET_SAFE: Final = "/?:@!$&'()*+,;=-._~%[]"
@@ -74,6 +79,38 @@ def parse_uri(url: str) -> URI:
         return _parse(url)
     except ValueError as error:
         raise InvalidURI(f"Invalid URL {_without_password(url)}: {error}") from None
+
+
+def resolve_uri(base: URI, location: str) -> URI:
+    """Return where a Location header leads to from `base` (RFC 3986 §5).
+
+    Args:
+        base: the URL of the request.
+        location: a URL, or a reference relative to `base`, as it stands in the header.
+
+    Returns:
+        The URL; with what `base` says of the way (its UNIX socket) if scheme, host and port are the same.
+
+    Raises:
+        InvalidURI: it is none that a WebSocket client can connect to.
+    """
+    # Header values are ISO-8859-1 here; what is not ASCII in this one is UTF-8 that was not escaped.
+    location = quote(location.encode("latin-1"), _ASCII)
+    if location.startswith("//"):
+        location = f"{'wss' if base.secure else 'ws'}:{location}"
+    if _SCHEME.match(location) is None:
+        return replace(base, target=_resolve_target(base.target, location), userinfo=None)
+    uri = parse_uri(location)
+    if uri.unix_path is None and (uri.secure, uri.host, uri.port) == (base.secure, base.host, base.port):
+        return replace(base, target=uri.target, userinfo=uri.userinfo)
+    return uri
+
+
+def _resolve_target(target: str, location: str) -> str:
+    if "#" in location:
+        raise InvalidURI(f"Invalid URL {shown(location)}: a WebSocket URL has no fragment")
+    parts = urlsplit(urljoin(f"http://host{target}", location))
+    return _parse_target(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 
 
 def _parse(url: str) -> URI:
