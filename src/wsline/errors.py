@@ -4,7 +4,8 @@ WebSocketError
 ├ HandshakeError            .request .response .hint
 │ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ NegotiationError
 │ ├ InvalidStatus           .status .headers .body
-│ ├ NoResponse ├ ProxyError ├ TooManyRedirects ├ UnsafeRedirect
+│ ├ ProxyError              .proxy .target .code
+│ ├ NoResponse ├ TooManyRedirects ├ UnsafeRedirect
 │ ├ TLSError └ HandshakeTimeout
 ├ ProtocolError             .violation .code .close_code
 │ ├ LocalProtocolError      you broke a rule; nothing was sent
@@ -119,7 +120,29 @@ class NegotiationError(HandshakeError):
 
 
 class ProxyError(HandshakeError):
-    """The proxy refused, or did not understand, the connection."""
+    """No connection came about through the proxy.
+
+    Attributes:
+        proxy: the URL of the proxy, without user and password.
+        target: host and port of the server.
+        code: the status code of an HTTP proxy or the reply code of a SOCKS proxy; `None` without an answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        proxy: str = "",
+        target: str = "",
+        code: int | None = None,
+        request: Any = None,
+        response: Any = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, request=request, response=response, hint=hint)
+        self.proxy = proxy
+        self.target = target
+        self.code = code
 
 
 class TooManyRedirects(HandshakeError):

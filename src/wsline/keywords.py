@@ -51,6 +51,7 @@ class ClientKeywords(Keywords, total=False):
     server_hostname: str | None
     sock: socket.socket | None
     unix_path: str | None
+    proxy: str | bool | None
     local_address: tuple[str, int] | None
     family: int
     happy_eyeballs_delay: float | None

@@ -74,6 +74,9 @@ def _seconds(*, none: str = "") -> Check:
 
 
 _FLAG = Check("True or False", (bool,))
+_PROXY = Check(
+    "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
+)
 _CALLABLE = Check("a callable or None", (), lambda value: value is None or callable(value))
 _TEXT = Check("a string or None", (str, NoneType))
 _VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
@@ -274,6 +277,9 @@ class ClientOptions(Options):
         server_hostname: the name that the server's certificate must be for; `None`: the URL's host.
         sock: a connected stream socket to use instead of connecting; the client owns it then.
         unix_path: path of a UNIX socket to connect to, instead of the host and the port of the URL.
+        proxy: the URL of a proxy: `http://` (CONNECT), or with the extra `wsline[proxy]` `socks4://`,
+            `socks5://` (we resolve names), `socks4a://`, `socks5h://` (the proxy does), with
+            `user:password@` if need be. `True`: what wss_proxy, https_proxy, all_proxy and no_proxy say.
         local_address: `(host, port)` to connect from.
         family: `socket.AF_INET` or `AF_INET6` to use only these addresses; 0: all.
         happy_eyeballs_delay: time after which the next address of a host is tried beside the one before
@@ -293,6 +299,7 @@ class ClientOptions(Options):
     server_hostname: str | None = _option(None, _HOST)
     sock: Any = _option(None, _SOCKET)
     unix_path: str | None = _option(None, _TEXT)
+    proxy: str | bool | None = _option(None, _PROXY)
     local_address: tuple[str, int] | None = _option(None, _ADDRESS)
     family: int = _option(0, _size(0))
     happy_eyeballs_delay: float | None = _option(0.25, _seconds(none="one after the other"))
@@ -300,9 +307,9 @@ class ClientOptions(Options):
     def __post_init__(self) -> None:
         # Named in full: `super()` does not find a class that has got slots.
         Options.__post_init__(self)
-        for name in ("unix_path", "follow_redirects") if self.sock is not None else ():
-            if value := getattr(self, name):
-                raise ValueError(f"{name}={value!r}: must be left out: sock is connected already")
+        for name in ("unix_path", "follow_redirects", "proxy") if self.sock is not None else ():
+            if getattr(self, name):  # not shown: a password may be in it
+                raise ValueError(f"{name} and sock: must not both be given, a socket is connected already")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -447,6 +447,7 @@ async def test_only_the_first_fault_is_told(recorded: list[RecordingChannel]) ->
         await task
     assert channel.calls == ["written", "abort"]
     give(consumer, b"late")  # as a channel may that does not stop at once
+    consumer.on_lost(None)
     assert channel.calls == ["written", "abort"]
 
 

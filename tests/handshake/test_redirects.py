@@ -292,3 +292,20 @@ def test_a_response_may_be_of_any_making() -> None:
     way = route()
     with pytest.raises(InvalidHeader):
         way.follow(InvalidStatus("", response=Response(302, [("Location", "/a"), ("Location", "/b")])))
+
+
+# -- proxies
+
+
+def test_a64_a_bad_proxy_fails_at_once() -> None:
+    with pytest.raises(ValueError, match=r"^proxy='ftp://u:\*\*\*@p': must be one of http, "):
+        route(proxy="ftp://u:secret@p")
+
+
+def test_a64_no_proxy_leads_to_a_unix_socket() -> None:
+    with pytest.raises(ValueError, match=r"^proxy and a UNIX socket: must not both be given"):
+        route("ws+unix:/s:/", proxy="http://p")
+    with pytest.raises(ValueError, match=r"^proxy and a UNIX socket: must not both be given"):
+        route(unix_path="/s", proxy="http://p")
+    assert route("ws+unix:/s:/", proxy=True).unix_path == "/s"
+    assert route(proxy="http://p").unix_path is None

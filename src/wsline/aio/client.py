@@ -34,6 +34,8 @@ def connect(
     Awaiting it raises:
         OSError: no connection came about.
         TLSError: TLS did not, for example because the server's certificate is not trusted.
+        ProxyError: none came about through the proxy.
+        ImportError: a SOCKS proxy needs the extra `wsline[proxy]`.
         HandshakeTimeout: it was not open after `handshake_timeout`.
         InvalidStatus: the server answered with another status; its `status`, `headers` and `body`.
         TooManyRedirects, UnsafeRedirect: it redirected where the options do not allow to follow.

@@ -1,6 +1,7 @@
 """From a URL to an open channel: resolve, connect, TLS, opening handshake."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 from ..errors import HandshakeTimeout, InvalidStatus, NoResponse
 from ..handshake.client import ClientHandshake
 from ..handshake.http1 import Request
+from ..handshake.proxy import find_proxy
 from ..handshake.redirects import Route
 from ..handshake.tls import tls_error
 from ..handshake.uri import URI
@@ -22,6 +24,7 @@ from .sockets import open_socket, open_unix_socket
 from .timers import NEVER
 from .tls import TLSChannel
 from .transport import TransportProtocol
+from .tunnel import open_tunnel
 
 __all__ = ["Caller", "dial"]
 
@@ -54,6 +57,8 @@ async def dial(route: Route, output: Output, caller: Caller) -> None:
     Raises:
         OSError: no connection came about.
         TLSError: TLS did not.
+        ProxyError: none through the proxy.
+        ImportError: the proxy needs the extra `wsline[proxy]`.
         HandshakeTimeout: `handshake_timeout` was not enough for all of it, redirects included.
         HandshakeError: the server's answer was another than wished.
 
@@ -191,6 +196,9 @@ async def _open_socket(route: Route) -> socket.socket:
         return sock
     if route.unix_path is not None:
         return await open_unix_socket(route.unix_path)
+    proxy = find_proxy(route.uri, options.proxy, os.environ)
+    if proxy is not None:
+        return await open_tunnel(proxy, route.uri, options)
     return await open_socket(route.uri.host, route.uri.port, options)
 
 

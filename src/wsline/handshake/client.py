@@ -14,7 +14,7 @@ from .http1 import Request, Response, ResponseReader
 from .key import compute_accept, generate_key
 from .uri import URI
 
-__all__ = ["USER_AGENT", "ClientHandshake", "is_redirect"]
+__all__ = ["USER_AGENT", "ClientHandshake", "basic_credentials", "is_redirect"]
 
 USER_AGENT: Final = "wsline/0.1.0"
 
@@ -155,7 +155,7 @@ class ClientHandshake:
         if self._offers:
             headers.add("Sec-WebSocket-Extensions", build_extensions(self._offers))
         if credentials := uri.userinfo or options.auth:
-            headers.add("Authorization", _basic(*credentials))
+            headers.add("Authorization", basic_credentials(*credentials))
         headers.add("User-Agent", USER_AGENT)
         return headers
 
@@ -259,7 +259,12 @@ def _merge(ours: Headers, theirs: Headers) -> Headers:
     return merged
 
 
-def _basic(user: str, password: str) -> str:
+def basic_credentials(user: str, password: str) -> str:
+    """Return the value of an Authorization header for Basic authentication.
+
+    Raises:
+        ValueError: the user has a colon.
+    """
     # RFC 7617 §2: a user-id with a colon is invalid, since the first colon ends it.
     if ":" in user:
         raise ValueError(f"user {shown(user)}: must not contain a colon")

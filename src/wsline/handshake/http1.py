@@ -269,15 +269,17 @@ class ResponseReader:
 
     Args:
         options: has the limits of the head.
+        is_tunnel: it answers a CONNECT, so that a 2xx has no body.
 
     Attributes:
         received: bytes that arrived so far.
         response: the response, from when its head is complete; its body may still grow.
-        trailing: the bytes that came after the head of a 101.
+        trailing: the bytes that came after the head of a 101, or of a 2xx that opens a tunnel.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, is_tunnel: bool = False) -> None:
         self._options = options
+        self._is_tunnel = is_tunnel
         self._interim = 0
         self._body_left = MAX_BODY
         self.received = 0
@@ -308,10 +310,14 @@ class ResponseReader:
             if not lines.complete:
                 return None
             data = lines.rest
-        if self.response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if self._is_switched(self.response.status):
             self.trailing += data
             return self.response
         return self.response if self._take_body(self.response, data) else None
+
+    def _is_switched(self, status: int) -> bool:
+        # RFC 9110 §9.3.6: whatever the head of a 2xx to CONNECT says, what follows it is the tunnel's.
+        return status == HTTPStatus.SWITCHING_PROTOCOLS or (self._is_tunnel and status // 100 == 2)
 
     def feed_eof(self) -> Response:
         """Take the end of the connection, which may cut the body, or be its end.

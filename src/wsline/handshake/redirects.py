@@ -12,6 +12,7 @@ from ..errors import HandshakeError, InvalidHeader, InvalidStatus, TooManyRedire
 from ..options import ClientOptions, pairs
 from .client import ClientHandshake, is_redirect
 from .extensions import ExtensionOffer
+from .proxy import parse_proxy
 from .uri import URI, resolve_uri
 
 __all__ = ["Route"]
@@ -46,6 +47,7 @@ class Route:
         protocols: Sequence[str] = (),
         extensions: Sequence[ExtensionOffer] = (),
     ) -> None:
+        _check_proxy(uri, options)
         if uri.unix_path is not None:
             if options.unix_path is not None:
                 raise ValueError(
@@ -128,6 +130,18 @@ class Route:
 
     def _begin(self) -> ClientHandshake:
         return ClientHandshake(self.uri, self.options, self._protocols, extensions=self._extensions)
+
+
+def _check_proxy(uri: URI, options: ClientOptions) -> None:
+    if isinstance(options.proxy, str):
+        try:
+            parse_proxy(options.proxy)
+        except ValueError as error:
+            raise ValueError(f"proxy={error}") from None
+        if uri.unix_path is not None or options.unix_path is not None:
+            raise ValueError(
+                "proxy and a UNIX socket: must not both be given, no proxy leads to a socket here"
+            )
 
 
 def _is_same_host(one: URI, other: URI) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ..errors import InvalidURI
 from .headers import shown
 
-__all__ = ["URI", "parse_uri", "resolve_uri"]
+__all__ = ["URI", "parse_authority", "parse_uri", "resolve_uri", "without_password"]
 
 _SECURE: Final = {"ws": False, "http": False, "wss": True, "https": True}
 _DEFAULT_PORT: Final = {False: 80, True: 443}
@@ -78,7 +78,7 @@ def parse_uri(url: str) -> URI:
     try:
         return _parse(url)
     except ValueError as error:
-        raise InvalidURI(f"Invalid URL {_without_password(url)}: {error}") from None
+        raise InvalidURI(f"Invalid URL {without_password(url)}: {error}") from None
 
 
 def resolve_uri(base: URI, location: str) -> URI:
@@ -129,15 +129,25 @@ def _parse(url: str) -> URI:
         raise ValueError(f'"//" and a host must follow "{scheme}:"')
     end = _AUTHORITY_END.search(rest, 2)
     authority, target = (rest[2:], "") if end is None else (rest[2 : end.start()], rest[end.start() :])
-    userinfo, _, host_and_port = authority.rpartition("@")
-    host, port = _parse_host_and_port(host_and_port)
+    userinfo, host, port = parse_authority(authority)
     return URI(
         secure=secure,
         host=host,
         port=_DEFAULT_PORT[secure] if port is None else port,
         target=_parse_target(target),
-        userinfo=_parse_userinfo(userinfo),
+        userinfo=userinfo,
     )
+
+
+def parse_authority(text: str) -> tuple[tuple[str, str] | None, str, int | None]:
+    """Return user and password, host, and port of the part of a URL that has them; `None` where it has none.
+
+    Raises:
+        ValueError: one of them is ill-formed.
+    """
+    userinfo, _, host_and_port = text.rpartition("@")
+    host, port = _parse_host_and_port(host_and_port)
+    return _parse_userinfo(userinfo), host, port
 
 
 def _parse_unix(rest: str) -> URI:
@@ -219,8 +229,8 @@ def _parse_port(text: str) -> int | None:
     return port
 
 
-def _without_password(url: str) -> str:
-    """Return the URL for a message, without what is, or in an ill-formed URL may be, a password."""
+def without_password(url: str) -> str:
+    """Return a URL for a message, without what is, or in an ill-formed URL may be, a password."""
     before, at, after = url.rpartition("@")
     scheme, slashes, userinfo = before.partition("//")
     user, colon, _ = userinfo.partition(":")
