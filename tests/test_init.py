@@ -50,6 +50,7 @@ NAMES = {
     "__version__",
     "compiled",
     "connect",
+    "is_transient",
     "serve",
 }
 

@@ -125,6 +125,16 @@ CLIENT_KINDS: dict[str, Kind] = {
     ),
     "family": size(0),
     "happy_eyeballs_delay": seconds("one after the other"),
+    "reconnect_delay": seconds(),
+    "reconnect_factor": Kind(
+        "a finite number from 1",
+        [1, 1.5, 1e9, sys.float_info.max],
+        [0.99, 0, -1, math.inf, math.nan],
+        NO_NUMBER,
+    ),
+    "reconnect_max_delay": seconds(),
+    "process_exception": CALLABLE,
+    "on_reconnect": CALLABLE,
 }
 SERVER_KINDS: dict[str, Kind] = {
     "path": Kind(

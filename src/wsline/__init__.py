@@ -3,6 +3,7 @@
 from .aio.client import connect
 from .aio.server import WebSocketServer, serve
 from .aio.websocket import WebSocket
+from .backoff import is_transient
 from .errors import (
     CloseInfo,
     ConcurrencyError,
@@ -83,5 +84,6 @@ __all__ = [
     "__version__",
     "compiled",
     "connect",
+    "is_transient",
     "serve",
 ]

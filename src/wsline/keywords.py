@@ -55,6 +55,11 @@ class ClientKeywords(Keywords, total=False):
     local_address: tuple[str, int] | None
     family: int
     happy_eyeballs_delay: float | None
+    reconnect_delay: float
+    reconnect_factor: float
+    reconnect_max_delay: float
+    process_exception: Callable[[Exception], Exception | None] | None
+    on_reconnect: Callable[[Any], object] | None
 
 
 class ServerKeywords(Keywords, total=False):

@@ -73,6 +73,7 @@ def _seconds(*, none: str = "") -> Check:
     return Check(allowed, (int, float), lambda value: bool(0 < value <= most))
 
 
+_FACTOR = Check("a finite number from 1", (int, float), lambda value: 1 <= value <= sys.float_info.max)
 _FLAG = Check("True or False", (bool,))
 _PROXY = Check(
     "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
@@ -284,6 +285,15 @@ class ClientOptions(Options):
         family: `socket.AF_INET` or `AF_INET6` to use only these addresses; 0: all.
         happy_eyeballs_delay: time after which the next address of a host is tried beside the one before
             (RFC 8305); `None`: one after the other has failed.
+        reconnect_delay: longest delay before the first new attempt in `async for`; each is drawn evenly
+            between 0 and the longest, which is multiplied by `reconnect_factor` each time, up to
+            `reconnect_max_delay`. A connection that lived for longer than that begins anew.
+        reconnect_factor: see there.
+        reconnect_max_delay: the limit of all these delays.
+        process_exception: called in `async for` with the exception of a failed attempt; returns `None` to
+            try again, or the exception to raise. Default: `is_transient` errors are tried again.
+        on_reconnect: called with each new `WebSocket` of `async for` but the first, before the loop gets
+            it: to subscribe again. May be a coroutine function.
     """
 
     protocol_version: int = _option(13, _VERSION)
@@ -303,6 +313,11 @@ class ClientOptions(Options):
     local_address: tuple[str, int] | None = _option(None, _ADDRESS)
     family: int = _option(0, _size(0))
     happy_eyeballs_delay: float | None = _option(0.25, _seconds(none="one after the other"))
+    reconnect_delay: float = _option(1.0, _seconds())
+    reconnect_factor: float = _option(2.0, _FACTOR)
+    reconnect_max_delay: float = _option(60.0, _seconds())
+    process_exception: Callable[[Exception], Exception | None] | None = _option(None, _CALLABLE)
+    on_reconnect: Callable[..., Any] | None = _option(None, _CALLABLE)
 
     def __post_init__(self) -> None:
         # Named in full: `super()` does not find a class that has got slots.

@@ -146,6 +146,14 @@ async def test_a_block_ends_once() -> None:
     assert script.frames == [Frame(CLOSE, close(1000))]
 
 
+def test_a_socket_of_the_users_is_for_one_connection() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connecting = connect("ws://here.invalid/", sock=ours)
+        with pytest.raises(ValueError, match=r"^sock in `async for`: must be left out"):
+            aiter(connecting)
+
+
 async def test_one_connect_serves_again() -> None:
     heads: list[bytes] = []
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 FLOORS = [
     {"spec"},
     {"errors", "options"},
-    {"wire", "handshake", "liveness", "states", "agenda", "clients"},
+    {"wire", "handshake", "liveness", "states", "agenda", "backoff", "clients"},
     {"closing", "payload", "bounds"},
     {"connection"},
     {"facts", "keywords", "listening", "trust"},  # what all doors share

@@ -1,12 +1,13 @@
 """`connect`: a WebSocket to await, or to use in `async with`."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Any, Unpack
 
 from ..handshake.redirects import Route
 from ..handshake.uri import parse_uri
 from ..keywords import ClientKeywords
 from ..options import ClientOptions
+from .reconnect import connections
 from .websocket import WebSocket
 
 __all__ = ["Connect", "connect"]
@@ -17,7 +18,20 @@ def connect(
 ) -> "Connect":
     """Connect to a WebSocket server.
 
-    Use it as `ws = await connect(url)` or `async with connect(url) as ws`, which closes at its end.
+    Use it as `ws = await connect(url)`; as `async with connect(url) as ws`, which closes at its end; or to
+    stay connected:
+
+        async for ws in connect(url, on_reconnect=subscribe):
+            async for message in ws:
+                ...
+
+    Each turn of the outer loop gets a new open WebSocket. The last one is closed (1000) first, and a delay
+    passes: see `reconnect_delay`. Attempts that fail are repeated, but for what is final, which is raised:
+    see `process_exception`. Catch `ConnectionClosed` in the loop where the end of a connection is no reason
+    to leave it. `break`, or an exception, leaves it; Python does not tell the loop's iterator so, and only
+    closes it when nobody holds it any more: the connection is closed a moment later. To have it closed when
+    the loop is left, as by `async with`, hold the iterator: `async with aclosing(aiter(connect(url))) as
+    sockets:`, with `contextlib.aclosing`, around `async for ws in sockets:`.
 
     Args:
         url: `ws:`, `wss:`, `http:`, `https:` or `ws+unix:/path/to.sock:/resource`. User info in it
@@ -26,7 +40,7 @@ def connect(
         options: see `ClientOptions`.
 
     Returns:
-        An awaitable and asynchronous context manager of a `WebSocket`.
+        An awaitable and asynchronous context manager of a `WebSocket`, and an asynchronous iterable.
 
     Raises:
         InvalidURI, TypeError, ValueError: bad arguments; nothing was opened.
@@ -61,6 +75,12 @@ class Connect:
         websocket, opening = WebSocket._connect(*self._arguments)
         await opening
         return websocket
+
+    def __aiter__(self) -> AsyncGenerator[WebSocket, None]:
+        options = self._arguments[2]
+        if options.sock is not None:
+            raise ValueError("sock in `async for`: must be left out, a socket cannot be connected again")
+        return connections(self._open, options)
 
     def __await__(self) -> Generator[Any, None, WebSocket]:
         return self._open().__await__()
