@@ -84,7 +84,7 @@ async def is_over(sock: socket.socket) -> float:
     ],
     ids=["expired", "other name", "no address", "no name"],
 )
-async def test_wrong_certificates(
+async def test_a66_wrong_certificates_are_refused(
     authority: Authority,
     trusting: ssl.SSLContext,
     alternatives: str,
@@ -103,13 +103,13 @@ async def test_wrong_certificates(
 
 
 @pytest.mark.parametrize("choice", [None, True])
-async def test_an_authority_that_is_not_known(at_home: Certificate, choice: bool | None) -> None:
+async def test_a66_an_authority_that_is_not_known(at_home: Certificate, choice: bool | None) -> None:
     async with serving(at_home) as (_, port):
         with pytest.raises(TLSError, match=r"not (known|trusted) here.*cafile"):
             await connect(f"wss://127.0.0.1:{port}/", ssl=choice)
 
 
-async def test_another_name_can_be_asked_for(authority: Authority, trusting: ssl.SSLContext) -> None:
+async def test_a66_another_name_can_be_asked_for(authority: Authority, trusting: ssl.SSLContext) -> None:
     certificate = authority.sign("elsewhere", "DNS:elsewhere.example")
     async with serving(certificate) as (_, port):
         url = f"wss://127.0.0.1:{port}/"
@@ -118,7 +118,7 @@ async def test_another_name_can_be_asked_for(authority: Authority, trusting: ssl
             assert await ws.recv() == "x"
 
 
-async def test_nothing_is_verified_on_request(authority: Authority) -> None:
+async def test_a190_nothing_is_verified_on_request(authority: Authority) -> None:
     bad = authority.sign("bad", "DNS:elsewhere.example", -1)
     async with serving(bad) as (_, port), connect(f"wss://127.0.0.1:{port}/", ssl=False) as ws:
         await ws.send("x")
@@ -127,7 +127,7 @@ async def test_nothing_is_verified_on_request(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_certificates_of_clients(
+async def test_a66_certificates_of_clients(
     authority: Authority, at_home: Certificate, trusting: ssl.SSLContext, version: ssl.TLSVersion
 ) -> None:
     seen: list[Any] = []
@@ -150,7 +150,7 @@ async def test_certificates_of_clients(
     assert seen == ["visitor"]
 
 
-async def test_no_version_in_common(at_home: Certificate, trusting: ssl.SSLContext) -> None:
+async def test_a66_no_version_in_common(at_home: Certificate, trusting: ssl.SSLContext) -> None:
     context = at_home.server_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     trusting.minimum_version = ssl.TLSVersion.TLSv1_3
