@@ -29,6 +29,7 @@ class Case:
         unit: what the rate counts.
         saturates: whether server or load must always be at work, so that something else had the machine if
             neither was.
+        on_demand: whether it runs only when it is named.
         zlib: arguments for `zlib_floor`, where those of `ZLIBS` are among the subjects.
     """
 
@@ -42,6 +43,7 @@ class Case:
     warmup: float = 0.2
     unit: str = "messages/s"
     saturates: bool = False
+    on_demand: bool = False
     zlib: tuple[str, ...] = ()
 
     @property

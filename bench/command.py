@@ -14,7 +14,7 @@ import tables
 from cases import Case, run_rounds, show_progress
 from catalogue import PEERS
 from errors import BenchmarkError
-from harness import cores
+from harness import cores, raise_descriptor_limit
 from programs import OUTPUT
 from results import Goal, Results, Verdict, judge
 
@@ -45,6 +45,8 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def _matches(case: Case, wanted: Sequence[str]) -> bool:
+    if case.on_demand:
+        return case.name in wanted
     return any(case.group == each or fnmatchcase(case.name, each) for each in wanted)
 
 
@@ -56,7 +58,7 @@ def select(
     Raises:
         BenchmarkError: a name stands for nothing.
     """
-    chosen = list(cases)
+    chosen = [case for case in cases if not case.on_demand]
     if workloads:
         wanted = workloads.split(",")
         for each in wanted:
@@ -80,6 +82,7 @@ def select(
 
 def measure(cases: Sequence[Case], goals: Sequence[Goal], rounds: int) -> tuple[Results, list[Verdict]]:
     """Run all cases and judge the goals."""
+    raise_descriptor_limit()
     if cores() is None:
         print("warning: server and load generator share the one core: trust no ratio", file=sys.stderr)
     results = Results(cases, run_rounds(cases, rounds, show_progress))

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import resource
 import select
 import subprocess
 import tempfile
@@ -84,6 +85,12 @@ def cores() -> tuple[int, int] | None:
     """One core for the server and one for the load generator, or None if there is only one."""
     allowed = sorted(os.sched_getaffinity(0))
     return (allowed[0], allowed[1]) if len(allowed) > 1 else None
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process and those that it starts open as many sockets as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

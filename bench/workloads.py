@@ -48,6 +48,7 @@ CALL_SIZE = 256
 def _echo(group: str, shape: tuple[int, int, int], text: bool = False) -> Case:
     size, connections, depth = shape
     kind = "text" if text else "binary"
+    many = connections * depth > 10_000  # messages in flight: the slowest need a second for them
     plural = "s" if connections > 1 else ""
     secured = group == "tls"
     subjects: tuple[str, ...] = EVERYBODY
@@ -64,6 +65,8 @@ def _echo(group: str, shape: tuple[int, int, int], text: bool = False) -> Case:
         ),
         subjects=subjects,
         mode=Mode(tls=secured),
+        seconds=1.5 if many else 0.6,
+        warmup=0.5 if many else 0.2,
         saturates=connections >= 100,
     )
 
@@ -96,16 +99,23 @@ BURSTS = Case(
     subjects=BURSTING,
     mode=Mode(app="burst"),
 )
-CROWDED = Case(
-    name=f"crowd-{CROWD}",
-    title=f"{CROWD:,} connections: opening handshakes, idle memory, closing",
-    program="crowd",
-    arguments=("--connections", str(CROWD)),
-    subjects=EVERYBODY,
-    seconds=None,
-    warmup=0.0,
-    unit="handshakes/s",
-)
+
+
+def _crowd(connections: int, on_demand: bool = False) -> Case:
+    return Case(
+        name=f"crowd-{connections}",
+        title=f"{connections:,} connections: opening handshakes, idle memory, closing",
+        program="crowd",
+        arguments=("--connections", str(connections)),
+        subjects=EVERYBODY,
+        seconds=None,
+        warmup=0.0,
+        unit="handshakes/s",
+        on_demand=on_demand,
+    )
+
+
+CROWDED = _crowd(CROWD)
 
 CASES = (
     *(_echo("echo", shape) for shape in BINARY),
@@ -115,6 +125,7 @@ CASES = (
     BURSTS,
     *(_broadcast(connections) for connections in BROADCASTS),
     CROWDED,
+    _crowd(10 * CROWD, on_demand=True),
 )
 
 LARGE = ("echo-64KiB-1x1", "echo-64KiB-10x1", "echo-1MiB-1x1", "echo-1MiB-10x1")

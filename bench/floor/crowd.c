@@ -90,16 +90,20 @@ static void take_response(struct crowd *crowd, struct member *member, const uint
     crowd->open++;
 }
 
-static void answer_close(struct crowd *crowd, struct member *member, const struct frame *frame)
+/* Sends a control frame back, as what it is or as a pong. */
+static void answer(struct crowd *crowd, struct member *member, const struct frame *frame, uint8_t opcode)
 {
     uint8_t reply[MAX_CLIENT_HEADER + MAX_CONTROL_PAYLOAD];
     uint8_t key[MASKING_KEY_SIZE];
+    if (frame->length > MAX_CONTROL_PAYLOAD) {
+        give_up(crowd, member, "a control frame is too long");
+    }
     fill_random(key, sizeof key);
-    size_t size = write_header(reply, FIN_BIT | OPCODE_CLOSE, frame->length, key);
+    size_t size = write_header(reply, FIN_BIT | opcode, frame->length, key);
     apply_mask(reply + size, frame->payload, frame->length, key, 0);
     size += frame->length;
     if (stream_send(&member->stream, reply, size) != (ssize_t)size) {
-        give_up(crowd, member, "cannot answer the close frame");
+        give_up(crowd, member, "cannot answer a control frame");
     }
 }
 
@@ -109,11 +113,11 @@ static void take_frames(struct crowd *crowd, struct member *member, const uint8_
     inbox_put(&member->inbox, bytes, count);
     while (inbox_next(&member->inbox, &frame) == INBOX_FRAME) {
         switch (frame.first) {
-        case FIN_BIT | OPCODE_PING: break; /* a run is shorter than the time there is to answer */
+        case FIN_BIT | OPCODE_PING: answer(crowd, member, &frame, OPCODE_PONG); break;
         case FIN_BIT | OPCODE_CLOSE:
             if (crowd->may_close) {
                 member->got_close = true;
-                answer_close(crowd, member, &frame);
+                answer(crowd, member, &frame, OPCODE_CLOSE);
                 break;
             }
             give_up(crowd, member, "the server closed it");

@@ -47,6 +47,9 @@ void deflate_client_send(struct deflate_client *client, uint32_t count)
     }
     client->in_flight += count;
     client->owed += count;
+    if (client->cursor == client->script->frame_at[client->entry]) {
+        peer_send_pong(&client->peer);
+    }
     while (client->owed && send_stretch(client)) {
     }
     client->wants_write = client->owed > 0;

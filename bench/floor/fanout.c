@@ -14,7 +14,12 @@
 #include "peer.h"
 #include "system.h"
 
-enum { EVENTS_PER_WAIT = 256, STALL_MILLISECONDS = 10000, FRAMES = 64 };
+enum {
+    EVENTS_PER_WAIT = 256,
+    STALL_MILLISECONDS = 10000,
+    FRAMES = 64,
+    LOOK_AFTER = 200, /* connections opened, those before are looked after: they may be pinged */
+};
 
 struct receiver {
     struct peer peer;
@@ -37,25 +42,6 @@ static _Noreturn void give_up(const struct fanout *fanout, const struct receiver
 {
     fprintf(stderr, "fanout: connection %td: %s\n", receiver - fanout->receivers, receiver->peer.error);
     exit(1);
-}
-
-static void open_receivers(struct fanout *fanout)
-{
-    const struct load_options *options = &fanout->options;
-    for (uint32_t i = 0; i < options->connections; i++) {
-        struct receiver *receiver = &fanout->receivers[i];
-        if (!peer_open(&receiver->peer, options)) {
-            give_up(fanout, receiver);
-        }
-        if (options->offer && !receiver->peer.deflate) {
-            peer_fail(&receiver->peer, "the server declined permessage-deflate");
-            give_up(fanout, receiver);
-        }
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = receiver};
-        if (epoll_ctl(fanout->epoll_fd, EPOLL_CTL_ADD, receiver->peer.stream.fd, &event) < 0) {
-            die("epoll_ctl");
-        }
-    }
 }
 
 static const uint8_t *current_message(const struct fanout *fanout)
@@ -102,25 +88,54 @@ static void receive(struct fanout *fanout, struct receiver *receiver)
             fanout->waiting -= --receiver->missing == 0;
         }
     }
+    peer_send_pong(peer);
     if (peer->error[0]) {
         give_up(fanout, receiver);
     }
 }
 
-static void finish_round(struct fanout *fanout)
+/* Returns how many connections were ready. */
+static int serve(struct fanout *fanout, int milliseconds)
 {
     struct epoll_event events[EVENTS_PER_WAIT];
+    int ready = epoll_wait(fanout->epoll_fd, events, EVENTS_PER_WAIT, milliseconds);
+    if (ready < 0 && errno != EINTR) {
+        die("epoll_wait");
+    }
+    for (int i = 0; i < ready; i++) {
+        receive(fanout, events[i].data.ptr);
+    }
+    return ready;
+}
+
+static void open_receivers(struct fanout *fanout)
+{
+    const struct load_options *options = &fanout->options;
+    for (uint32_t i = 0; i < options->connections; i++) {
+        struct receiver *receiver = &fanout->receivers[i];
+        if (!peer_open(&receiver->peer, options)) {
+            give_up(fanout, receiver);
+        }
+        if (options->offer && !receiver->peer.deflate) {
+            peer_fail(&receiver->peer, "the server declined permessage-deflate");
+            give_up(fanout, receiver);
+        }
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = receiver};
+        if (epoll_ctl(fanout->epoll_fd, EPOLL_CTL_ADD, receiver->peer.stream.fd, &event) < 0) {
+            die("epoll_ctl");
+        }
+        if (i % LOOK_AFTER == 0) {
+            serve(fanout, 0);
+        }
+    }
+}
+
+static void finish_round(struct fanout *fanout)
+{
     while (fanout->waiting) {
-        int ready = epoll_wait(fanout->epoll_fd, events, EVENTS_PER_WAIT, STALL_MILLISECONDS);
-        if (ready == 0) {
+        if (serve(fanout, STALL_MILLISECONDS) == 0) {
             fprintf(stderr, "fanout: %u connections wait for replies\n", fanout->waiting);
             exit(1);
-        }
-        if (ready < 0 && errno != EINTR) {
-            die("epoll_wait");
-        }
-        for (int i = 0; i < ready; i++) {
-            receive(fanout, events[i].data.ptr);
         }
     }
 }

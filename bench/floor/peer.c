@@ -84,6 +84,23 @@ static enum peer_state unpack(struct peer *peer, const struct frame *frame, size
     return PEER_MESSAGE;
 }
 
+static void owe_pong(struct peer *peer, const struct frame *ping)
+{
+    uint8_t key[MASKING_KEY_SIZE];
+    size_t length = ping->length < MAX_CONTROL_PAYLOAD ? ping->length : MAX_CONTROL_PAYLOAD;
+    fill_random(key, sizeof key);
+    peer->pong_size = write_header(peer->pong, FIN_BIT | OPCODE_PONG, length, key);
+    apply_mask(peer->pong + peer->pong_size, ping->payload, length, key, 0);
+    peer->pong_size += length;
+}
+
+void peer_send_pong(struct peer *peer)
+{
+    if (peer->pong_size && stream_send(&peer->stream, peer->pong, peer->pong_size) > 0) {
+        peer->pong_size = 0;
+    }
+}
+
 enum peer_state peer_next(struct peer *peer, size_t longest, struct message *message)
 {
     struct frame frame;
@@ -95,7 +112,8 @@ enum peer_state peer_next(struct peer *peer, size_t longest, struct message *mes
         }
         bool compressed = frame.first & RSV1_BIT;
         uint8_t opcode = frame.first & OPCODE_BITS;
-        if (opcode == OPCODE_PING || opcode == OPCODE_PONG) {
+        if (opcode == OPCODE_PING) {
+            owe_pong(peer, &frame);
             continue;
         }
         if (!(frame.first & FIN_BIT) || (opcode != OPCODE_TEXT && opcode != OPCODE_BINARY)

@@ -18,9 +18,11 @@ struct peer {
     bool deflate; /* was agreed */
     struct agreement agreement;
     struct inflater inflater;
-    char agreed[AGREED_SIZE]; /* the server's Sec-WebSocket-Extensions */
-    uint64_t wire_bytes;      /* payload bytes of the messages that came */
-    char error[ERROR_SIZE];   /* why it failed; empty if it did not */
+    char agreed[AGREED_SIZE];                              /* the server's Sec-WebSocket-Extensions */
+    uint8_t pong[MAX_CLIENT_HEADER + MAX_CONTROL_PAYLOAD]; /* the answer to a ping, that is to be sent */
+    size_t pong_size;
+    uint64_t wire_bytes;    /* payload bytes of the messages that came */
+    char error[ERROR_SIZE]; /* why it failed; empty if it did not */
 };
 
 struct message {
@@ -39,10 +41,10 @@ void peer_close(struct peer *peer);
 /* Receives what has come, at most `BUFFER_SIZE`; returns false with `error` set at the end of the stream. */
 bool peer_receive(struct peer *peer);
 
-/*
- * Takes out the next message, of at most `longest` bytes. Pings are passed over: a run is shorter than the
- * time that servers give for an answer.
- */
+/* Takes out the next message, of at most `longest` bytes. The answer to a ping waits for `peer_send_pong`. */
 enum peer_state peer_next(struct peer *peer, size_t longest, struct message *message);
+
+/* Sends the answer to a ping, if one is owed; for use between two frames. */
+void peer_send_pong(struct peer *peer);
 
 #endif

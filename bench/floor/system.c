@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, CONNECTIONS_PER_SOURCE = 20000 };
 
 void die(const char *what)
 {
@@ -78,6 +78,22 @@ uint16_t local_port(int fd)
     return ntohs(address.sin_port);
 }
 
+/* One address has about 28,000 ports to connect from; loopback has addresses enough. */
+static void choose_source(int fd)
+{
+    static uint32_t connections;
+    uint32_t source = connections++ / CONNECTIONS_PER_SOURCE;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK + source),
+    };
+    if (source > 0
+        && (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int)) < 0
+            || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)) {
+        die("bind");
+    }
+}
+
 int connect_to(const char *host, uint16_t port, int timeout_seconds)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -89,6 +105,7 @@ int connect_to(const char *host, uint16_t port, int timeout_seconds)
     if (fd < 0) {
         return -1;
     }
+    choose_source(fd);
     struct timeval timeout = {.tv_sec = timeout_seconds};
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) < 0
         || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) < 0

@@ -17,6 +17,8 @@ from results import Goal
         ("client", ["client-256B"]),
         ("crowd-10000", ["crowd-10000"]),
         ("tls-32B-*", ["tls-32B-100x1", "tls-32B-100x16"]),
+        ("crowd", ["crowd-10000"]),
+        ("crowd-100000", ["crowd-100000"]),
         ("burst,client", ["client-256B", "burst-1000"]),
     ],
 )
@@ -33,6 +35,12 @@ def test_servers_that_are_left_and_seconds() -> None:
 def test_what_takes_as_long_as_its_work_has_no_seconds() -> None:
     (case,) = command.select(workloads.CASES, "crowd", None, 5.0)
     assert case.timing() == []
+
+
+def test_what_runs_on_demand_is_no_part_of_all() -> None:
+    names = [case.name for case in command.select(workloads.CASES, None, None, None)]
+    assert "crowd-10000" in names
+    assert "crowd-100000" not in names
 
 
 @pytest.mark.parametrize(
