@@ -20,7 +20,7 @@ SERVER, LOAD = 0, 1  # the two roles, each on its own core
 
 START_TIMEOUT = 15.0  # seconds until a server must have announced its port
 STOP_TIMEOUT = 5.0
-LOAD_GRACE = 60.0  # seconds that a load run may take beyond its own: handshakes, draining, closing
+LOAD_GRACE = 300.0  # seconds that a load run may take beyond its own: handshakes, draining, closing
 
 
 @dataclass(frozen=True, slots=True)
