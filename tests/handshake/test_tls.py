@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wsline.errors import HandshakeError, TLSError
-from wsline.handshake.tls import tls_error
+from wsline.handshake.tls import tls_error, truncated, wrong_protocol
 
 
 def refused(code: int, message: str) -> ssl.SSLCertVerificationError:
@@ -87,3 +87,14 @@ def test_it_is_caught_as_what_it_is() -> None:
     assert isinstance(error, HandshakeError)
     assert isinstance(error, OSError)
     assert (error.request, error.response) == (None, None)
+
+
+def test_a_truncated_stream_is_told() -> None:
+    assert "without TLS's close_notify" in str(truncated())
+    assert isinstance(truncated(), ConnectionError)
+
+
+def test_only_http_1_1_is_the_right_protocol() -> None:
+    assert wrong_protocol(None) is None
+    assert wrong_protocol("http/1.1") is None
+    assert "'h2' (ALPN)" in str(wrong_protocol("h2"))

@@ -10,13 +10,16 @@ import pytest
 
 from tests.doors.conftest import certificate
 from tests.doors.door import Certificate
+from tests.doors.peer import TEXT, frame
 from tests.sync.peers import RawPeer, Task, echo, raw_server, serving
 from wsline import (
+    ConnectionClosedError,
     HandshakeError,
     HandshakeTimeout,
     InvalidStatus,
     InvalidUpgrade,
     TLSError,
+    TruncatedStream,
 )
 from wsline.sync import connect, dial, serve
 from wsline.sync.channel import Channel
@@ -153,3 +156,27 @@ def test_certificates(certificate: Certificate) -> None:
             connect(url.replace("wss:", "ws:"))
     with serving(echo) as (_, url), pytest.raises(TLSError, match="the server does not speak TLS"):
         connect(url.replace("ws:", "wss:"), ssl=certificate.client)
+
+
+def test_a_server_that_hangs_up_in_the_tls_handshake(certificate: Certificate) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.sock.recv(10)
+
+    with raw_server(script) as url, pytest.raises((TLSError, ConnectionResetError)):
+        connect(url.replace("ws:", "wss:"), ssl=certificate.client)
+
+
+def test_a_truncated_stream_is_no_good_end(certificate: Certificate) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.sock = certificate.server.wrap_socket(peer.sock, server_side=True)
+        peer.accept(behind=frame(TEXT, b"whole"))
+        peer.sock.shutdown(socket.SHUT_WR)
+        assert peer.is_at_end()
+        peer.sock.close()
+
+    with raw_server(script) as url, connect(url.replace("ws:", "wss:"), ssl=certificate.client) as ws:
+        assert ws.recv() == "whole"
+        with pytest.raises(ConnectionClosedError, match="without TLS's close_notify") as caught:
+            ws.recv()
+        assert isinstance(caught.value.__cause__, TruncatedStream)
+        assert ws.close_code == 1006

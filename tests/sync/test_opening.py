@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.doors.conftest import certificate
+from tests.doors.door import Certificate
 from tests.doors.peer import CLOSE, REQUEST, TEXT, close
 from tests.sync.peers import Task, echo, raw_client, serving, until
 from wsline import InvalidStatus, Response
 from wsline.sync import connect, opening
+
+__all__ = ["certificate"]  # a fixture
 
 
 def test_a_request_that_is_none(caplog: pytest.LogCaptureFixture) -> None:
@@ -87,6 +91,24 @@ def test_frames_that_come_while_a_request_is_judged() -> None:
         sending.result()
         peer.send(CLOSE, close(1000))
         peer.answer_close()
+
+
+def test_a_client_that_does_not_speak_tls(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "wsline")
+    with serving(echo, ssl=certificate.server) as (server, _), raw_client(server.address()[1]) as peer:
+        peer.sock.sendall(REQUEST + b"\r\n")
+        until(lambda: "the client does not speak TLS" in caplog.text)
+        until(lambda: not server._openings)
+
+
+def test_a_client_that_is_silent_in_the_tls_handshake(certificate: Certificate) -> None:
+    options = {"ssl": certificate.server, "handshake_timeout": 0.05}
+    with serving(echo, **options) as (server, _), raw_client(server.address()[1]) as peer:
+        assert peer.is_at_end(), "there is no answer before TLS"
+    with serving(echo, ssl=certificate.server) as (server, _), raw_client(server.address()[1]) as peer:
+        until(lambda: server._openings)
+        server.close()
+        assert peer.is_at_end()
 
 
 def test_a_close_frame_with_the_request() -> None:

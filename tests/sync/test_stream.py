@@ -9,6 +9,7 @@ import pytest
 
 from tests.doors.conftest import certificate
 from tests.doors.door import Certificate
+from wsline import TruncatedStream
 from wsline.sync.loop import READ, WRITE
 from wsline.sync.stream import WOULD_BLOCK, Stream, TLSStream
 from wsline.wire.kernels import Output
@@ -188,7 +189,44 @@ def test_a_truncated_stream_is_an_error(tls: Pair) -> None:
     client.send(Output())
     talk(client, server)
     server.end_writing()
-    with pytest.raises(ssl.SSLEOFError):
+    with pytest.raises(TruncatedStream, match="without TLS's close_notify"):
+        receive(client)
+
+
+def test_a_peer_that_hangs_up_in_the_handshake(tls: Pair) -> None:
+    client, server = tls
+    server.end_writing()
+    with pytest.raises(ssl.SSLEOFError, match="hung up in the TLS handshake"):
+        receive(client)
+
+
+def test_another_protocol_than_http_is_refused(certificate: Certificate) -> None:
+    context = ssl.create_default_context(cafile=str(certificate.path))
+    context.set_alpn_protocols(["h2"])
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate.path, certificate.key)
+    theirs.set_alpn_protocols(["h2"])
+    one, other = socket.socketpair()
+    client = TLSStream(one, context, "127.0.0.1")
+    server = TLSStream(other, theirs, None)
+    client.send(Output())
+    receive(server)
+    server.send(Output())
+    with pytest.raises(ssl.SSLError, match="agreed on the protocol 'h2'"):
+        receive(client)
+    assert not client.is_ready
+    client.close()
+    server.close()
+
+
+def test_what_tls_has_to_say_is_bounded(tls: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = tls
+    client.send(Output())
+    talk(client, server)
+    client._outgoing.write(b"x" * ((1 << 18) + 1))  # as answers to a peer that asks and does not read
+    other = output_of(b"more")
+    server.send(other)
+    with pytest.raises(ssl.SSLError, match="makes TLS answer and reads nothing: 262145 bytes wait"):
         receive(client)
 
 

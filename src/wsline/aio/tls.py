@@ -8,7 +8,7 @@ sockets receive into: they are empty again before anybody is called. An idle con
 import ssl
 from typing import Any, Final
 
-from ..errors import TruncatedStream
+from ..handshake.tls import HUNG_UP, truncated, wrong_protocol
 from ..wire.kernels import Output, take_bytes
 from ..wire.messages import HEADROOM
 from .reactor import RECEIVE_SIZE, Reactor, SocketChannel
@@ -120,13 +120,9 @@ class TLSChannel(SocketChannel):
             return
         finally:
             self._shared.is_busy = False
-        chosen = self._tls.selected_alpn_protocol()
-        if chosen is not None and chosen != "http/1.1":
-            raise ssl.SSLError(
-                ssl.SSL_ERROR_SSL,
-                f"the two sides agreed on the protocol {chosen!r} (ALPN), and WebSockets need HTTP/1.1:"
-                ' leave it out, as in context.set_alpn_protocols(["http/1.1"])',
-            )
+        wrong = wrong_protocol(self._tls.selected_alpn_protocol())
+        if wrong is not None:
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, wrong)
         self.is_ready = True
 
     def has_output(self) -> bool:
@@ -147,16 +143,8 @@ class TLSChannel(SocketChannel):
                 return
 
     def _receive_eof(self) -> None:
-        """Note that TCP has ended, and TLS has not: whoever is on the way could have done it."""
-        if self.is_ready:
-            self._close(
-                TruncatedStream(
-                    "TCP ended without TLS's close_notify:"
-                    " the peer has crashed, or somebody on the way has cut the stream"
-                )
-            )
-        else:
-            self._close(ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer hung up in the TLS handshake"))
+        """Note that TCP has ended, and TLS has not."""
+        self._close(truncated() if self.is_ready else ssl.SSLEOFError(ssl.SSL_ERROR_EOF, HUNG_UP))
 
     def _take(self, n: int) -> None:
         """Take `n` bytes that have been received."""

@@ -6,9 +6,11 @@ that its error has, so that no door's module is needed.
 
 from typing import Final
 
-from ..errors import TLSError
+from ..errors import TLSError, TruncatedStream
 
-__all__ = ["tls_error"]
+__all__ = ["HUNG_UP", "tls_error", "truncated", "wrong_protocol"]
+
+HUNG_UP: Final = "the peer hung up in the TLS handshake"
 
 _TRUST: Final = (
     "if you trust it, pass ssl=ssl.create_default_context(cafile=...) with the certificate that signed it"
@@ -55,6 +57,24 @@ _ALERTS: Final = {
     "NO_APPLICATION_PROTOCOL": "it takes none of the protocols that are offered (ALPN)",
     "INTERNAL_ERROR": "it had an internal error",
 }
+
+
+def truncated() -> TruncatedStream:
+    """Return the exception for TCP that has ended while TLS has not: whoever is on the way could do that."""
+    return TruncatedStream(
+        "TCP ended without TLS's close_notify:"
+        " the peer has crashed, or somebody on the way has cut the stream"
+    )
+
+
+def wrong_protocol(chosen: str | None) -> str | None:
+    """Return what is wrong with the protocol that both sides agreed on by ALPN, or `None`."""
+    if chosen is None or chosen == "http/1.1":
+        return None
+    return (
+        f"the two sides agreed on the protocol {chosen!r} (ALPN), and WebSockets need HTTP/1.1:"
+        ' leave it out, as in context.set_alpn_protocols(["http/1.1"])'
+    )
 
 
 def tls_error(error: OSError, host: str | None = None) -> TLSError:

@@ -35,6 +35,7 @@ def connect(
     Raises:
         InvalidURI, TypeError, ValueError: bad arguments; nothing was opened.
         OSError: no connection came about.
+        TLSError: TLS did not, for example because the server's certificate is not trusted.
         HandshakeTimeout: it was not open after `handshake_timeout`.
         InvalidStatus: the server answered with another status; the answer is in `response`.
         HandshakeError: another fault of the opening handshake.

@@ -13,6 +13,7 @@ from ..errors import HandshakeError
 from ..handshake.http1 import Request, Response, refusal
 from ..handshake.judging import judge
 from ..handshake.server import ServerHandshake
+from ..handshake.tls import tls_error
 from ..options import ServerOptions
 from ..spec import Role
 from ..states import Exit
@@ -98,6 +99,8 @@ class ServerOpening(Consumer):
     def on_lost(self, error: BaseException | None) -> None:
         """Note that nothing can be answered any more."""
         self._is_answered = True
+        if isinstance(error, OSError) and not self._channel.stream.is_ready:
+            self._channel.later(lambda: logger.info("%s", tls_error(error)))
 
     def on_gone(self) -> None:
         """Note that the socket is closed."""
@@ -105,7 +108,7 @@ class ServerOpening(Consumer):
 
     def on_deadline(self, now: float) -> None:
         """Give a slow client up."""
-        if self._is_answered:
+        if self._is_answered or not self._channel.stream.is_ready:
             self._channel.abort()
             return
         seconds = self._options.handshake_timeout
@@ -220,7 +223,7 @@ class ServerOpening(Consumer):
     def abort(self) -> None:
         """Refuse the client, for the server closes; drop one that has been refused before."""
         with self._channel.lock:
-            if self._is_answered:
+            if self._is_answered or not self._channel.stream.is_ready:
                 if self._channel.consumer is self:
                     self._channel.abort()
                 return

@@ -4,6 +4,7 @@ import socket
 import ssl
 from typing import Any, Final, cast
 
+from ..handshake.tls import HUNG_UP, truncated, wrong_protocol
 from ..wire.kernels import Output
 from .loop import READ, WRITE
 
@@ -16,6 +17,9 @@ _MOST_SEGMENTS: Final = 16
 # TLS encrypts so much at a time: what the socket does not take waits encrypted.
 _PIECE: Final = 1 << 16
 
+# More than a piece and its records: what TLS answers to a peer that asks and asks, and reads nothing.
+_MOST_UNSENT: Final = 1 << 18
+
 
 class Stream:
     """A byte stream.
@@ -24,12 +28,14 @@ class Stream:
         sock: connected; the stream owns it from now on.
 
     Attributes:
+        is_ready: its own handshake is over.
         awaits: the events to wait for, when `send` would have blocked.
         secure: it is encrypted.
         ssl_object: the `ssl.SSLObject` then, else `None`.
     """
 
     secure = False
+    is_ready = True
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -110,7 +116,7 @@ class TLSStream(Stream):
             self._incoming, self._outgoing, server_hostname is None, server_hostname
         )
         self._unsent = memoryview(b"")
-        self._is_open = False
+        self.is_ready = False
         self._is_over = False
 
     @property
@@ -130,13 +136,15 @@ class TLSStream(Stream):
                 try:
                     if self._is_over:
                         return self._drain()
-                    if self._is_open:
+                    if self.is_ready:
                         # The declared type is that of a read without a buffer.
                         return cast(int, self.ssl_object.read(n, part))
                     self._shake_hands()
                 except ssl.SSLWantReadError:
                     if not self._fetch():
                         return WOULD_BLOCK
+                except ssl.SSLEOFError:
+                    raise truncated() from None
 
     def _shake_hands(self) -> None:
         try:
@@ -146,7 +154,10 @@ class TLSStream(Stream):
         except ssl.SSLError:
             self._send_alert()
             raise
-        self._is_open = True
+        wrong = wrong_protocol(self.ssl_object.selected_alpn_protocol())
+        if wrong is not None:
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, wrong)
+        self.is_ready = True
 
     def _send_alert(self) -> None:
         # It tells the peer what is wrong. If it does not fit now, the peer does without.
@@ -163,8 +174,13 @@ class TLSStream(Stream):
             return False
         if data:
             self._incoming.write(data)
-        else:
+        elif self.is_ready:
             self._incoming.write_eof()
+        else:
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, HUNG_UP)
+        if self._outgoing.pending > _MOST_UNSENT:
+            told = f"the peer makes TLS answer and reads nothing: {self._outgoing.pending} bytes wait"
+            raise ssl.SSLError(ssl.SSL_ERROR_SSL, told)
         return True
 
     def _drain(self) -> int:
@@ -196,7 +212,7 @@ class TLSStream(Stream):
         return n
 
     def _encrypt(self, output: Output) -> None:
-        if not self._is_open:
+        if not self.is_ready:
             self._shake_hands()
         while output.pending() and self._outgoing.pending < _PIECE:
             (first,) = output.views(1)
@@ -204,7 +220,7 @@ class TLSStream(Stream):
 
     def say_farewell(self) -> None:
         """Prepare the close_notify alert."""
-        if self._is_open and not self._is_over:
+        if self.is_ready and not self._is_over:
             self._is_over = True
             try:
                 self.ssl_object.unwrap()
