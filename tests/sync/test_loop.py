@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
+from selectors import SelectorKey
 from typing import Any
 
 import pytest
@@ -207,3 +208,15 @@ def test_what_is_served_must_say_how() -> None:
     for call in (*calls, lambda: served.on_events(READ), lambda: served.on_deadline(0.0)):
         with pytest.raises(NotImplementedError):
             call()
+
+
+def test_who_was_let_go_in_the_same_turn_is_not_called(recorder: Recorder) -> None:
+    recorder.loop.attend(recorder)
+    gone = Recorder()
+    gone.loop.attend(gone)
+    gone.end()
+    key = SelectorKey(recorder, 0, READ, gone)
+    recorder.loop.call(lambda: recorder.loop._serve([(key, READ)]))
+    recorder.other.send(b"x")
+    until(lambda: recorder.log)
+    assert gone.log == [("let go",)]

@@ -628,3 +628,17 @@ def test_a_connection_that_is_lost_while_it_is_accepted(
             assert peer.is_at_end()
         assert "a connection was lost while it was accepted: it has gone" in caplog.text
         assert not server._openings
+
+
+def test_who_is_accepted_at_the_last_moment_is_refused() -> None:
+    with serving(echo) as (server, _):
+        ours, theirs = socket.socketpair()
+        with server._lock:
+            server.state = ServerState.CLOSING
+        server._on_accepted(ours)
+        with theirs:
+            theirs.settimeout(5)
+            assert theirs.recv(100).startswith(b"HTTP/1.1 503 ")
+        until(lambda: not server._openings)
+        with server._lock:
+            server.state = ServerState.RUNNING

@@ -186,7 +186,8 @@ class Channel(Served):
         elif n == 0:
             self.consumer.receive_eof()
             self.abort()
-        return n > 0 and self.is_reading
+        # A socket that gave less than it could is empty. A record of TLS is short anyway.
+        return self.is_reading and (n == RECEIVE_SIZE or (n > 0 and self.stream.secure))
 
     def _receive_more(self) -> None:
         with self.lock:

@@ -60,7 +60,7 @@ class ServerOpening(Consumer):
         self._admit = admit
         self._spawn = spawn
         self._handle = handle
-        self._on_end: Callable[[ServerOpening], object] | None = on_end
+        self._on_end = on_end
         self._handshake = ServerHandshake(options, secure=channel.stream.secure)
         self._early = b""
         self._is_judged = False
@@ -216,9 +216,7 @@ class ServerOpening(Consumer):
         channel.attend()
 
     def _end(self) -> None:
-        on_end, self._on_end = self._on_end, None
-        if on_end is not None:
-            self._channel.later(lambda: on_end(self))
+        self._channel.later(lambda: self._on_end(self))
 
     def abort(self) -> None:
         """Refuse the client, for the server closes; drop one that has been refused before."""

@@ -27,6 +27,9 @@ __all__ = ["Handler", "WebSocketServer", "serve"]
 
 logger: Final = logging.getLogger("wsline")
 
+# A wait that signals should end looks up so often, in seconds.
+_LOOK_UP: Final = 1.0
+
 Handler = Callable[[WebSocket], object]
 
 
@@ -122,7 +125,9 @@ class WebSocketServer:
         if self.state == ServerState.NEW:
             self.start()
         try:
-            self.wait_closed()
+            # A signal that comes just before the wait begins does not end it: it is looked for now and then.
+            while not self.wait_closed(_LOOK_UP):
+                pass
         except BaseException:
             self.shutdown()
             raise
