@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.doors.conftest import certificate
+from tests.doors.door import Certificate
 from tests.doors.peer import PING, PONG, TEXT, frame
 from tests.sync.peers import RawPeer, echo, raw_server, serving, until
-from wsline import InvalidURI, NegotiationError
-from wsline.sync import connect, dial
+from wsline import InvalidStatus, InvalidURI, NegotiationError, Request, Response
+from wsline.sync import connect, dial, serve
+
+__all__ = ["certificate"]  # a fixture
 
 
 def test_subprotocols_and_headers() -> None:
@@ -77,3 +81,42 @@ def test_an_interrupted_connect_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(KeyboardInterrupt):
             connect(url)
         until(lambda: not server.clients)
+
+
+def test_a77_redirects_and_what_is_done_before_each_request(certificate: Certificate) -> None:
+    seen: list[Any] = []
+
+    def redirect(request: Request) -> Response | None:
+        return Response(302, {"Location": "/end"}) if request.path == "/" else None
+
+    def finish(request: Request, ws: object) -> None:
+        assert ws is None
+        request.headers["X-Step"] = str(len(seen))
+        seen.append(request.target)
+
+    ways: list[dict[str, Any]] = [{}, {"ssl": certificate.server}]
+    for tls in ways:
+        seen.clear()
+        with serve(echo, "127.0.0.1", 0, process_request=redirect, **tls) as server:
+            url = f"{'wss' if tls else 'ws'}://127.0.0.1:{server.address()[1]}/"
+            options: dict[str, Any] = {"ssl": certificate.client} if tls else {}
+            with connect(url, follow_redirects=True, finish_request=finish, **options) as ws:
+                assert ws.url == f"{url}end"
+                assert ws.request.headers["X-Step"] == "1"
+                ws.send("x")
+                assert ws.recv() == "x"
+            with pytest.raises(InvalidStatus, match="302"):
+                connect(url, **options)
+        assert seen == ["/", "/end"]
+
+
+def test_functions_that_need_a_loop_are_refused() -> None:
+    async def finish(request: Request, ws: object) -> None:
+        """Would never run."""
+
+    with pytest.raises(TypeError, match=r"finish_request=.*: must be a plain function"):
+        connect("ws://x/", finish_request=finish)
+    for name in ("process_exception", "on_reconnect"):
+        options: dict[str, Any] = {name: print}
+        with pytest.raises(TypeError, match=f"{name}: must be None"):
+            connect("ws://x/", **options)

@@ -107,13 +107,15 @@ def full_server() -> tuple[socket.socket, list[socket.socket]]:
 def test_one_that_does_not_answer_does_not_hold_up_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     server, clients = full_server()
     port = server.getsockname()[1]
-    monkeypatch.setattr(sockets, "_DELAY", 0.05)
     fake_addresses(monkeypatch, "127.0.0.1", "127.0.0.2")
     with socket.create_server(("127.0.0.2", port)) as second:
-        with open_socket("name", port, options_of(), TimeLimit(5)) as sock:
-            assert sock.getpeername() == second.getsockname()
-        with open_socket("name", port, options_of(), TimeLimit(None)) as sock:
-            assert sock.getpeername() == second.getsockname()
+        for limit in (TimeLimit(5), TimeLimit(None)):
+            with open_socket("name", port, options_of(happy_eyeballs_delay=0.05), limit) as sock:
+                assert sock.getpeername() == second.getsockname()
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            open_socket("name", port, options_of(happy_eyeballs_delay=None), TimeLimit(0.1))
+        assert time.monotonic() - started < 2
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         open_socket("127.0.0.1", port, options_of(), TimeLimit(0.1))

@@ -5,7 +5,6 @@ import importlib
 import socket
 from typing import Any, Final
 
-from ..errors import ProxyError
 from ..handshake.proxy import Proxy, TunnelHandshake
 from ..handshake.uri import URI
 from ..options import ClientOptions
@@ -17,9 +16,6 @@ _SIZE: Final = 16384
 
 # python-socks has a deadline of its own, which is never the one that counts.
 _FOREVER: Final = 86400.0 * 365
-
-
-_SOCKS_HINT: Final = "check the URL of the server, and what the proxy allows"
 
 
 async def open_tunnel(proxy: Proxy, uri: URI, options: ClientOptions) -> socket.socket:
@@ -86,7 +82,7 @@ async def _open_socks(proxy: Proxy, uri: URI, options: ClientOptions) -> socket.
     try:
         sock: socket.socket = await opener.connect(uri.host.partition("%")[0], uri.port, timeout=_FOREVER)
     except (socks.ProxyError, ValueError) as error:  # it does not check all that a proxy can say
-        raise _refusal(proxy, uri, error) from None
+        raise proxy.socks_error(uri, error) from None
     return sock
 
 
@@ -94,13 +90,4 @@ def _load(proxy: Proxy) -> tuple[Any, Any]:
     try:
         return importlib.import_module("python_socks"), importlib.import_module("python_socks.async_.asyncio")
     except ImportError as error:
-        raise ImportError(
-            f"proxy {proxy.url} needs the package python-socks: pip install wsline[proxy]", name=error.name
-        ) from error
-
-
-def _refusal(proxy: Proxy, uri: URI, error: Any) -> ProxyError:
-    code = getattr(error, "error_code", None)
-    if code is None:
-        return proxy.error(uri, str(error))
-    return proxy.error(uri, f"{error} (code {int(code)})", code=int(code), hint=_SOCKS_HINT)
+        raise proxy.missing_package(error) from error

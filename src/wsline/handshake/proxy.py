@@ -27,6 +27,8 @@ _VARIABLES: Final = {
     False: ("ws_proxy", "https_proxy", "http_proxy", "all_proxy"),
 }
 
+_SOCKS_HINT: Final = "check the URL of the server, and what the proxy allows"
+
 _HINTS: Final = {
     403: "it does not let you connect to this host and port",
     407: "put the user and the password in its URL: http://user:password@host:port",
@@ -83,6 +85,19 @@ class Proxy:
             request=request,
             response=response,
             hint=hint,
+        )
+
+    def socks_error(self, uri: URI, error: Exception) -> ProxyError:
+        """Return the exception for what python-socks raised."""
+        code = getattr(error, "error_code", None)
+        if code is None:
+            return self.error(uri, str(error))
+        return self.error(uri, f"{error} (code {int(code)})", code=int(code), hint=_SOCKS_HINT)
+
+    def missing_package(self, error: ImportError) -> ImportError:
+        """Return the exception that says what to install for SOCKS."""
+        return ImportError(
+            f"proxy {self.url} needs the package python-socks: pip install wsline[proxy]", name=error.name
         )
 
 

@@ -85,6 +85,7 @@ class Channel(Served):
         self.lock = threading.Lock()
         self.stream = stream
         self.output = Output() if output is None else output
+        self.output.blocked = False  # by this stream; another one may have had it before
         self.consumer: Consumer = NOBODY
         self.ending = int(Exit.NONE)
         self.closed = False

@@ -1,35 +1,33 @@
 """From a URL to an open channel: resolve, connect, TLS, opening handshake. It blocks, within its time."""
 
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 
-from ..errors import HandshakeError, HandshakeTimeout
+from ..errors import HandshakeTimeout, InvalidStatus, NoResponse
 from ..handshake.client import ClientHandshake
+from ..handshake.proxy import find_proxy
+from ..handshake.redirects import Route
 from ..handshake.tls import tls_error
-from ..handshake.uri import URI
-from ..options import ClientOptions
 from ..trust import client_context
 from ..wire.kernels import Output
 from .channel import NOBODY, Channel, Consumer
 from .sockets import TimeLimit, open_socket, open_unix_socket
 from .stream import Stream, TLSStream
+from .tunnel import open_tunnel
 
 __all__ = ["OnOpen", "dial"]
 
 OnOpen = Callable[[Channel, ClientHandshake], None]
 
 
-def dial(
-    uri: URI, options: ClientOptions, handshake: ClientHandshake, output: Output, on_open: OnOpen
-) -> None:
+def dial(route: Route, output: Output, on_open: OnOpen) -> None:
     """Connect and perform the opening handshake.
 
     Args:
-        uri: where to.
-        options: how.
-        handshake: the handshake to perform.
+        route: where to, how, and what to ask for there.
         output: what the channel sends from.
         on_open: called in the loop's thread, with the channel locked and the handshake, the moment that it
             has succeeded; it gives the channel its consumer, and that the bytes in `handshake.trailing`.
@@ -37,29 +35,47 @@ def dial(
     Raises:
         OSError: no connection came about.
         TLSError: TLS did not.
-        HandshakeTimeout: `handshake_timeout` was not enough for all of it.
+        ProxyError: none through the proxy.
+        ImportError: the proxy needs the extra `wsline[proxy]`.
+        HandshakeTimeout: `handshake_timeout` was not enough for all of it, redirects included.
         HandshakeError: the server's answer was another than wished.
 
     An exception leaves nothing open, KeyboardInterrupt included.
     """
-    limit = TimeLimit(options.handshake_timeout)
+    seconds = route.options.handshake_timeout
+    limit = TimeLimit(seconds)
     try:
-        channel = _open_channel(uri, options, output, limit)
-        _shake_hands(channel, handshake, on_open, limit)
+        while not _try(route, output, on_open, limit):
+            pass
     except TimeoutError:
         if not limit.is_over:  # the system has lost patience before us
             raise
         raise HandshakeTimeout(
-            f"Opening handshake has timed out: {uri.url} was not open after"
-            f" {options.handshake_timeout} s (option handshake_timeout)",
-            request=handshake.request,
+            f"Opening handshake has timed out: {route.uri.url} was not open after"
+            f" {seconds} s (option handshake_timeout)",
+            request=route.handshake.request,
+            hint="check that a WebSocket server is there, or give it more time",
         ) from None
     except ssl.SSLError as error:
-        raise tls_error(error, options.server_hostname or uri.host) from error
+        raise tls_error(error, route.options.server_hostname or route.uri.host) from error
 
 
-def _open_channel(uri: URI, options: ClientOptions, output: Output, limit: TimeLimit) -> Channel:
-    sock = options.sock if options.sock is not None else _open_socket(uri, options, limit)
+def _try(route: Route, output: Output, on_open: OnOpen, limit: TimeLimit) -> bool:
+    """Perform the handshake at one hop; return whether it was the last one."""
+    handshake = route.handshake
+    if route.options.finish_request is not None:
+        route.options.finish_request(handshake.request, None)
+    try:
+        _shake_hands(_open_channel(route, output, limit), handshake, on_open, limit)
+        return True
+    except InvalidStatus as error:
+        route.follow(error)
+    return False
+
+
+def _open_channel(route: Route, output: Output, limit: TimeLimit) -> Channel:
+    uri, options = route.uri, route.options
+    sock = _open_socket(route, limit)
     try:
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -72,10 +88,17 @@ def _open_channel(uri: URI, options: ClientOptions, output: Output, limit: TimeL
         raise
 
 
-def _open_socket(uri: URI, options: ClientOptions, limit: TimeLimit) -> socket.socket:
-    if uri.unix_path is not None:
-        return open_unix_socket(uri.unix_path, limit)
-    return open_socket(uri.host, uri.port, options, limit)
+def _open_socket(route: Route, limit: TimeLimit) -> socket.socket:
+    options = route.options
+    if options.sock is not None:
+        sock: socket.socket = options.sock
+        return sock
+    if route.unix_path is not None:
+        return open_unix_socket(route.unix_path, limit)
+    proxy = find_proxy(route.uri, options.proxy, os.environ)
+    if proxy is not None:
+        return open_tunnel(proxy, route.uri, options, limit)
+    return open_socket(route.uri.host, route.uri.port, options, limit)
 
 
 def _shake_hands(channel: Channel, handshake: ClientHandshake, on_open: OnOpen, limit: TimeLimit) -> None:
@@ -130,7 +153,7 @@ class _Opening(Consumer):
             self._end(error)
 
     def on_lost(self, error: BaseException | None) -> None:
-        self._end(error or HandshakeError("the server closed the connection without an answer"))
+        self._end(error or NoResponse("the server closed the connection without an answer"))
 
     def _end(self, error: BaseException | None) -> None:
         if not self._is_over:

@@ -9,17 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ..agenda import NEVER
+from ..handshake.addresses import Address, all_failed, interleave
 from ..options import ClientOptions
 from .loop import clock
 
-__all__ = ["TimeLimit", "open_socket", "open_unix_socket"]
-
-# RFC 8305 §5: time after which the next address is tried beside the one before, in seconds.
-_DELAY: Final = 0.25
+__all__ = ["TimeLimit", "open_socket", "open_unix_socket", "resolve"]
 
 _UNDER_WAY: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
-
-Address = tuple[int, Any]
 
 
 class TimeLimit:
@@ -57,7 +53,7 @@ def open_socket(host: str, port: int, options: ClientOptions, limit: TimeLimit) 
     Args:
         host: a name or an address.
         port: a TCP port.
-        options: has `family` and `local_address`.
+        options: has `family`, `local_address` and `happy_eyeballs_delay`.
         limit: when to give up.
 
     Returns:
@@ -67,21 +63,18 @@ def open_socket(host: str, port: int, options: ClientOptions, limit: TimeLimit) 
         OSError: the name has no address, or none of them could be connected to; it tells of each.
         TimeoutError: the time was over before.
     """
-    addresses = _resolve(host, port, options.family, limit)
+    addresses = interleave(resolve(host, port, options.family, limit))
     errors: list[OSError] = []
     with selectors.DefaultSelector() as attempts:
         try:
-            sock = _connect_first(addresses, options.local_address, limit, attempts, errors)
+            sock = _connect_first(addresses, options, limit, attempts, errors)
         finally:
             for key in tuple(attempts.get_map().values()):
                 attempts.unregister(key.fileobj)
                 key.fileobj.close()  # type: ignore[union-attr]
-    if sock is not None:
-        return sock
-    if len(errors) == 1:
-        raise errors[0]
-    tried = "; ".join(str(each) for each in errors)
-    raise OSError(errors[-1].errno if errors else None, f"cannot connect to {host}:{port}: {tried}")
+    if sock is None:
+        raise all_failed(host, port, errors)
+    return sock
 
 
 def open_unix_socket(path: str, limit: TimeLimit) -> socket.socket:
@@ -99,7 +92,8 @@ def open_unix_socket(path: str, limit: TimeLimit) -> socket.socket:
     return sock
 
 
-def _resolve(host: str, port: int, family: int, limit: TimeLimit) -> list[Address]:
+def resolve(host: str, port: int, family: int, limit: TimeLimit) -> list[Address]:
+    """Return the addresses of a host; raises as `open_socket`."""
     try:
         # An address needs no resolver.
         numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -132,7 +126,7 @@ def _look_up(host: str, port: int, family: int, limit: TimeLimit) -> list[Any]:
 
 def _connect_first(
     addresses: Sequence[Address],
-    local_address: tuple[str, int] | None,
+    options: ClientOptions,
     limit: TimeLimit,
     attempts: selectors.BaseSelector,
     errors: list[OSError],
@@ -140,13 +134,13 @@ def _connect_first(
     waiting = list(reversed(addresses))
     while waiting or attempts.get_map():
         if waiting:
-            sock = _begin(*waiting.pop(), local_address, attempts, errors)
+            sock = _begin(*waiting.pop(), options.local_address, attempts, errors)
             if sock is not None:
                 return sock
-        left = limit.left()
-        if waiting:
-            # The next one begins when the delay is over, or at once when one has failed.
-            left = _DELAY if left is None else min(left, _DELAY)
+        left, delay = limit.left(), options.happy_eyeballs_delay
+        if waiting and delay is not None:
+            # RFC 8305 §5: the next one begins when the delay is over, or at once when one has failed.
+            left = delay if left is None else min(left, delay)
         if not attempts.get_map():
             continue
         for key, _ in attempts.select(left):
