@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from wsline.connection import Connection
 from wsline.facts import Facts
 from wsline.handshake.headers import Headers
@@ -60,3 +62,35 @@ def test_a_life() -> None:
     assert state(ws) is State.CLOSED is Facts.CLOSED
     assert (ws.close_code, ws.close_reason) == (1006, "")
     assert ws.buffered_amount == 0
+
+
+class Formed(Told):
+    def _set_form(self, form: Any, keeps_fragments: bool) -> None:
+        self.form, self.keeps_fragments = form, keeps_fragments
+
+
+def test_a98_the_form_of_binary_messages() -> None:
+    ws = Formed(told()[0]._session)
+    assert ws.binary_type == "bytes"
+    ws.binary_type = "bytes"
+    assert not hasattr(ws, "form"), "what is not changed costs nothing"
+    ws.binary_type = "fragments"
+    assert ws.binary_type == "fragments"
+    assert ws.keeps_fragments
+    assert ws.form(b"x") == [b"x"]
+    ws.binary_type = "bytearray"
+    assert not ws.keeps_fragments
+    with pytest.raises(ValueError, match="binary_type='blob': must be one of 'bytes', "):
+        ws.binary_type = "blob"
+    with pytest.raises(NotImplementedError):
+        told()[0].binary_type = "fragments"
+
+
+def test_stats_count_from_the_opening_on() -> None:
+    ws, connection = told()
+    connection.output.put(b"HTTP/1.1 101 ...", False, 0)
+    connection.open()
+    assert ws.stats.bytes_sent == 0
+    connection.send_text("four", True)
+    connection.output.consume(connection.output.pending())
+    assert (ws.stats.bytes_sent, ws.stats.messages_sent) == (6, 1)

@@ -124,3 +124,11 @@ def test_a_ping_that_someone_awaits_is_kept() -> None:
     for n in range(100):
         ledger.sent(b"%d" % n, float(n), None)
     assert ledger.drop_all()[0] == "waiter"
+
+
+def test_pings_and_pongs_are_counted() -> None:
+    ledger = PingLedger()
+    for _ in range(100):
+        ledger.sent(ledger.new_payload(), 0.0, None)
+    ledger.acknowledge(b"unasked", 1.0)
+    assert (ledger.pings_sent, ledger.pongs_received) == (100, 1)

@@ -75,6 +75,13 @@ KINDS: dict[str, Kind] = {
     "ping_interval": seconds("no keepalive"),
     "ping_timeout": seconds("no limit"),
     "write_timeout": seconds("no limit"),
+    "binary_type": Kind(
+        "one of 'bytes', 'bytearray', 'memoryview', 'fragments'",
+        ["bytes", "bytearray", "memoryview", "fragments"],
+        ["", "blob", "Bytes"],
+        [None, bytes, b"bytes", True],
+    ),
+    "allow_synchronous_events": FLAG,
     "max_queue": size(1),
     "high_water": size(0),
     "max_buffered": size(0, "no limit"),

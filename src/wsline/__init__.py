@@ -1,7 +1,10 @@
 """A WebSocket client and server: what `ws` is to Node.js, in the idiom of Python."""
 
+from . import speedups  # noqa: F401 -- before all others: it decides how they are loaded
 from .aio.client import connect
+from .aio.dom import CloseEvent, ErrorEvent, Event, MessageEvent
 from .aio.server import WebSocketServer, serve
+from .aio.streams import create_websocket_stream
 from .aio.websocket import WebSocket
 from .backoff import is_transient
 from .errors import (
@@ -38,6 +41,7 @@ from .handshake.http1 import Request, Response
 from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
 from .states import ServerState
+from .stats import Stats
 from .wire.kernels import COMPILED as compiled
 
 __version__ = "0.1.0"
@@ -46,11 +50,14 @@ __all__ = [
     "ANY",
     "SAME_HOST",
     "CloseCode",
+    "CloseEvent",
     "CloseInfo",
     "ConcurrencyError",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "ErrorEvent",
+    "Event",
     "HandshakeError",
     "HandshakeTimeout",
     "Headers",
@@ -61,6 +68,7 @@ __all__ = [
     "InvalidUpgrade",
     "KeepaliveTimeout",
     "LocalProtocolError",
+    "MessageEvent",
     "NegotiationError",
     "NoResponse",
     "Opcode",
@@ -72,6 +80,7 @@ __all__ = [
     "ServerState",
     "SlowConsumer",
     "State",
+    "Stats",
     "TLSError",
     "TooManyRedirects",
     "TruncatedStream",
@@ -84,6 +93,7 @@ __all__ = [
     "__version__",
     "compiled",
     "connect",
+    "create_websocket_stream",
     "is_transient",
     "serve",
 ]

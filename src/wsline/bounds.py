@@ -3,6 +3,8 @@
 from typing import Any, Final
 
 from .errors import SlowConsumer
+from .wire.close import Close
+from .wire.messages import Ping
 
 __all__ = ["CLOSING_SIZE", "FULL_SIZE", "LOW_SIZE", "control_only", "too_slow"]
 
@@ -19,7 +21,7 @@ def control_only(events: list[Any]) -> list[Any]:
 
     Once we have closed and nobody takes what still comes, only the peer's close frame matters.
     """
-    return [each for each in events if type(each) is not str and type(each) is not bytes]
+    return [each for each in events if isinstance(each, Ping | Close)]
 
 
 def too_slow(waiting: int, most: int) -> SlowConsumer:

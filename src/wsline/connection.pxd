@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from .wire.kernels cimport Assembly, Output
 from .wire.messages cimport MessageReader, Ping, Pong
@@ -16,9 +17,10 @@ cdef class Connection:
     cdef readonly object pings
     cdef readonly object cause, sent_close, received_close, initiator
     cdef bint _is_terminated
+    cdef readonly int64_t opening_size
     cdef object _clock
-    cdef MessageReader _reader
-    cdef MessageSender _sender
+    cdef readonly MessageReader reader
+    cdef readonly MessageSender sender
     cdef object _keepalive
     cdef bint _heard
     cdef double _close_due, _write_due

@@ -29,7 +29,6 @@ from .wire.sender import MessageSender
 
 __all__ = ["Connection"]
 
-
 # So long, at most, we wait for the peer's FIN when all is said, in seconds (RFC 6455 §7.1.1).
 _LINGER: Final = 1.0
 
@@ -52,6 +51,7 @@ class Connection:
         pings: the `PingLedger`.
         exit: an `Exit`; what the door does once `output` is flushed.
         cause: the exception that ended or failed the connection, if one did.
+        reader, sender: of the messages; opening_size: bytes of the output before them.
     """
 
     def __init__(
@@ -73,9 +73,10 @@ class Connection:
         self.received_close: Close | None = None
         self.initiator: str | None = None
         self._is_terminated = False
+        self.opening_size = 0
         self._clock = clock
-        self._reader = MessageReader(role, options)
-        self._sender = MessageSender(role, self.output, generate_mask)
+        self.reader = MessageReader(role, options)
+        self.sender = MessageSender(role, self.output, generate_mask)
         self._keepalive: Keepalive | None = None
         self._heard = False
         self._close_due = NEVER
@@ -90,6 +91,7 @@ class Connection:
     def open(self) -> None:
         """Note that the opening handshake succeeded."""
         self._move(Input.OPENED)
+        self.opening_size = self.output.sent + self.output.pending()
         options = self.options
         if options.ping_interval is not None:
             self._keepalive = Keepalive(options.ping_interval, options.ping_timeout, self._clock())
@@ -113,27 +115,27 @@ class Connection:
         events: list[Any] = []
         self._heard = True
         try:
-            self._reader.receive(buffer, start, end, events)
+            self.reader.receive(buffer, start, end, events)
         except LocalProtocolError as error:
             self._blame_peer(error)
-        if self._reader.saw_control:
+        if self.reader.saw_control:
             self._act_on_control(events)
         return events
 
     def window(self) -> Assembly | None:
         """Return where to receive straight to, or `None`: see `MessageReader.window`."""
-        return self._reader.window()
+        return self.reader.window()
 
     def window_room(self) -> int:
         """Return how many bytes may be received into the window."""
-        return self._reader.window_room()
+        return self.reader.window_room()
 
     def receive_window(self, n: int) -> list[Any]:
         """Take `n` bytes that were received into the window; returns the events as `receive` does."""
         events: list[Any] = []
         self._heard = True
         try:
-            self._reader.receive_window(n, events)
+            self.reader.receive_window(n, events)
         except LocalProtocolError as error:
             self._blame_peer(error)
         return events
@@ -153,9 +155,9 @@ class Connection:
         if self.cause is None and not (self.sent_close and self.received_close):
             self.cause = cause
         self._move(Input.ENDED)
-        self._reader.drop()
+        self.reader.drop()
         self.output.clear()
-        self._sender.drop()
+        self.sender.drop()
         self._held_pong = None
         self.exit = int(Exit.CLOSE)
         self._keepalive = None
@@ -173,7 +175,7 @@ class Connection:
         self.fail(remote, error.close_code)
 
     def _act_on_control(self, events: list[Any]) -> None:
-        self._reader.saw_control = False
+        self.reader.saw_control = False
         for event in events:
             if self.state == State.CLOSED:
                 return
@@ -187,7 +189,7 @@ class Connection:
 
     def _answer_ping(self, payload: bytes) -> None:
         if not self.output.blocked:
-            self._sender.send_control(Opcode.PONG, payload)
+            self.sender.send_control(Opcode.PONG, payload)
             return
         # RFC 6455 §5.5.3: answering only the newest of several pings is enough.
         self._held_pong = payload
@@ -237,32 +239,32 @@ class Connection:
         """Write a text message, or a fragment of one; raises as `check_open` does."""
         if self.state != _OPEN:
             self.check_open()
-        self._sender.send_text(text, fin)
+        self.sender.send_text(text, fin)
 
     def send_binary(self, data: bytes, fin: bool) -> None:
         """Write a binary message, or a fragment of one; raises as `check_open` does."""
         if self.state != _OPEN:
             self.check_open()
-        self._sender.send_binary(data, fin)
+        self.sender.send_binary(data, fin)
 
     def send_frame(self, frame: bytes) -> None:
         """Write a whole message that is framed already; raises as `check_open` does."""
         self.check_open()
-        self._sender.send_frame(frame)
+        self.sender.send_frame(frame)
 
     def begin_stream(self) -> None:
         """Begin a message of fragments: see `MessageSender`; raises as `check_open` does."""
         self.check_open()
-        self._sender.begin_stream()
+        self.sender.begin_stream()
 
     def send_fragment(self, fragment: str | bytes, fin: bool) -> None:
         """Write a fragment of it: see `MessageSender`; raises as `check_open` does."""
         self.check_open()
-        self._sender.send_fragment(fragment, fin)
+        self.sender.send_fragment(fragment, fin)
 
     def pending(self) -> int:
         """Return how many bytes wait to be sent, those set aside by a fragmented message included."""
-        return self.output.pending() + self._sender.aside
+        return self.output.pending() + self.sender.aside
 
     def send_ping(self, payload: bytes | None, waiter: Any = None) -> bytes:
         """Write a ping and note it.
@@ -277,14 +279,14 @@ class Connection:
         self.check_open()
         if payload is None:
             payload = self.pings.new_payload()
-        self._sender.send_control(Opcode.PING, payload)
+        self.sender.send_control(Opcode.PING, payload)
         self.pings.sent(payload, self._clock(), waiter)
         return payload
 
     def send_pong(self, payload: bytes) -> None:
         """Write a pong that nobody asked for."""
         self.check_open()
-        self._sender.send_control(Opcode.PONG, payload)
+        self.sender.send_control(Opcode.PONG, payload)
 
     def send_close(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake; in a later state, do nothing.
@@ -303,7 +305,7 @@ class Connection:
         self._move(Input.SENT_CLOSE)
 
     def _write_close(self, close: Close) -> None:
-        self._sender.send_control(Opcode.CLOSE, build_close(close.code, close.reason))
+        self.sender.send_control(Opcode.CLOSE, build_close(close.code, close.reason))
         self.sent_close = close
         self._keepalive = None
         self._close_due = self._clock() + self.options.close_timeout
@@ -327,7 +329,7 @@ class Connection:
         if self.sent_close is None:
             self.initiator = "local"
             self._write_close(Close(code, reason))
-        self._reader.drop()
+        self.reader.drop()
         self.exit = int(Exit.HALF_CLOSE)
         self._close_due = min(self._close_due, self._clock() + _LINGER)
 
@@ -380,7 +382,7 @@ class Connection:
         if self.output.blocked:
             self.on_blocked()
         elif self._held_pong is not None and self.state == _OPEN:
-            self._sender.send_control(Opcode.PONG, self._held_pong)
+            self.sender.send_control(Opcode.PONG, self._held_pong)
             self._held_pong = None
             self._held_pongs = 0
 

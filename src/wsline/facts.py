@@ -1,10 +1,13 @@
 """What can be told of a WebSocket, through whatever door it came: its properties."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from .errors import CloseInfo
 from .handshake.http1 import Request, Response
+from .payload import form_of
 from .spec import State
+from .stats import Stats
 
 __all__ = ["Facts"]
 
@@ -25,6 +28,45 @@ class Facts:
     _response: Response | None
     _protocol: str | None
     _url: str | None
+    _binary_type = "bytes"
+
+    def _set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
+        """Let `form` make something of each message; `keeps_fragments`: it wants `KeptFragments`."""
+        raise NotImplementedError
+
+    @property
+    def binary_type(self) -> str:
+        """What binary messages are received as, in whatever way.
+
+        `"bytes"`, `"bytearray"`, `"memoryview"`, or `"fragments"`: a list of the payloads of the
+        message's frames, which are not joined. It can be changed at any time.
+
+        Raises:
+            ValueError: another value is set.
+        """
+        return self._binary_type
+
+    @binary_type.setter
+    def binary_type(self, value: str) -> None:
+        form = form_of(value)
+        if value != self._binary_type:  # what was never changed costs nothing
+            self._binary_type = value
+            self._set_form(form, value == "fragments")
+
+    @property
+    def stats(self) -> Stats:
+        """What has passed since the connection was open, in numbers: see `Stats`."""
+        connection = self._session.connection
+        reader, pings = connection.reader, connection.pings
+        return Stats(
+            messages_received=reader.messages,
+            messages_sent=connection.sender.messages,
+            bytes_received=reader.bytes_read,
+            bytes_sent=max(0, connection.output.sent - connection.opening_size),
+            pings_received=reader.pings,
+            pings_sent=pings.pings_sent,
+            pongs_received=pings.pongs_received,
+        )
 
     @property
     def ready_state(self) -> State:

@@ -27,6 +27,8 @@ class Keywords(TypedDict, total=False):
     ping_interval: float | None
     ping_timeout: float | None
     write_timeout: float | None
+    binary_type: str
+    allow_synchronous_events: bool
     max_queue: int
     high_water: int
     max_buffered: int | None

@@ -24,10 +24,12 @@ class PingLedger:
 
     Attributes:
         latency: the last round-trip time, in seconds; `None` before the first pong.
+        pings_sent, pongs_received: how many there were.
     """
 
     def __init__(self) -> None:
         self.latency: float | None = None
+        self.pings_sent = self.pongs_received = 0
         self._records: deque[PingRecord] = deque()
         self._count = 0
 
@@ -47,6 +49,7 @@ class PingLedger:
             now: the time, in seconds.
             waiter: given back by `acknowledge`.
         """
+        self.pings_sent += 1
         if len(self._records) >= _MOST_RECORDS and self._records[0].waiter is None:
             # A peer that sends data but no pong is alive; its pings are not worth keeping.
             self._records.popleft()
@@ -65,6 +68,7 @@ class PingLedger:
         Returns:
             The waiters it answers, oldest first, each with its round-trip time in seconds.
         """
+        self.pongs_received += 1
         found = next((i for i, each in enumerate(self._records) if each.payload == payload), None)
         if found is None:
             return []

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from .spec import SUPPORTED_VERSIONS
 
-__all__ = ["ANY", "SAME_HOST", "ClientOptions", "Options", "OriginRule", "ServerOptions"]
+__all__ = ["ANY", "BINARY_TYPES", "SAME_HOST", "ClientOptions", "Options", "OriginRule", "ServerOptions"]
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -74,6 +74,9 @@ def _seconds(*, none: str = "") -> Check:
 
 
 _FACTOR = Check("a finite number from 1", (int, float), lambda value: 1 <= value <= sys.float_info.max)
+BINARY_TYPES: Final = ("bytes", "bytearray", "memoryview", "fragments")
+
+_FORM = Check(f"one of {', '.join(map(repr, BINARY_TYPES))}", (str,), lambda value: value in BINARY_TYPES)
 _FLAG = Check("True or False", (bool,))
 _PROXY = Check(
     "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
@@ -194,6 +197,10 @@ class Options:
         ping_timeout: longest silence of the peer after a keepalive ping; `None`: never cut.
         write_timeout: longest time in which the peer takes nothing of what waits to be sent;
             `None`: never cut.
+        binary_type: what a binary message is received as: `"bytes"`, `"bytearray"`, `"memoryview"`, or
+            `"fragments"`, a list of the payloads of its frames (`ws`: binaryType).
+        allow_synchronous_events: several events may happen in one turn of the loop. `False`: one at a
+            time, as in browsers, which is slower (`ws`: allowSynchronousEvents).
         max_queue: received messages kept for `recv()` before reading pauses; it also pauses not
             before 64 KiB are kept.
         high_water: bytes waiting to be sent above which awaiting `send()` waits.
@@ -215,6 +222,8 @@ class Options:
     ping_interval: float | None = _option(20.0, _seconds(none="no keepalive"))
     ping_timeout: float | None = _option(20.0, _seconds(none="no limit"))
     write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
+    binary_type: str = _option("bytes", _FORM)
+    allow_synchronous_events: bool = _option(True, _FLAG)
     max_queue: int = _option(16, _size(1))
     high_water: int = _option(64 * KIB, _size(0))
     max_buffered: int | None = _option(16 * MIB, _size(0, none="no limit"))

@@ -1,13 +1,23 @@
 """What can be sent, and in what form it is received."""
 
-from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import Any, Final
 
+from .options import BINARY_TYPES
 from .spec import MAX_CONTROL_PAYLOAD, Role
+from .wire.fragments import KeptFragments
 from .wire.kernels import Output
 from .wire.messages import MessageWriter
 
-__all__ = ["Fragments", "as_bytes", "as_text", "frame_message", "to_control_payload", "to_message"]
+__all__ = [
+    "Fragments",
+    "as_bytes",
+    "as_text",
+    "form_of",
+    "frame_message",
+    "to_control_payload",
+    "to_message",
+]
 
 
 def to_message(data: Any, binary: bool | None) -> str | bytes | None:
@@ -62,14 +72,44 @@ def to_control_payload(data: Any) -> bytes:
     return payload
 
 
-def as_text(message: str | bytes) -> str:
+def as_text(message: str | bytes | KeptFragments) -> str:
     """Return a message as text; a binary one must be UTF-8."""
-    return message if isinstance(message, str) else str(message, "utf-8")
+    return message if isinstance(message, str) else str(_join(message), "utf-8")
 
 
-def as_bytes(message: str | bytes) -> bytes:
+def as_bytes(message: str | bytes | KeptFragments) -> bytes:
     """Return a message as bytes."""
-    return message.encode() if isinstance(message, str) else message
+    return message.encode() if isinstance(message, str) else _join(message)
+
+
+def form_of(binary_type: str) -> Callable[[Any], Any]:
+    """Return what makes of each message what `binary_type` says.
+
+    Raises:
+        ValueError: it is none that there is.
+    """
+    form = _FORMS.get(binary_type)
+    if form is None:
+        raise ValueError(f"binary_type={binary_type!r}: must be one of {', '.join(map(repr, BINARY_TYPES))}")
+    return form
+
+
+def _join(message: bytes | KeptFragments) -> bytes:
+    return b"".join(message.parts) if isinstance(message, KeptFragments) else message
+
+
+def _of_binary(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda message: message if isinstance(message, str) else make(message)
+
+
+_FORMS: Final[dict[str, Callable[[Any], Any]]] = {
+    "bytes": _of_binary(_join),
+    "bytearray": _of_binary(lambda message: bytearray(_join(message))),
+    "memoryview": _of_binary(lambda message: memoryview(_join(message))),
+    "fragments": _of_binary(
+        lambda message: message.parts if isinstance(message, KeptFragments) else [message],
+    ),
+}
 
 
 class Fragments:

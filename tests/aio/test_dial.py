@@ -214,6 +214,7 @@ def secure(certificate: Certificate) -> Door:
     return Door("tls", certificate)
 
 
+@pytest.mark.row(175)
 async def test_a_context_of_the_users_serves(secure: Door, certificate: Certificate) -> None:
     async with secure.raw_server(accept) as url:
         opened = await dialled(url, ssl=certificate.client)
@@ -324,6 +325,7 @@ async def test_the_systems_patience_is_not_our_timeout(monkeypatch: pytest.Monke
     assert not isinstance(raised.value, HandshakeError)
 
 
+@pytest.mark.row("165b")
 async def test_silence_is_a_timeout() -> None:
     async with PLAIN.raw_server(read_on) as url:
         with pytest.raises(HandshakeTimeout, match=r"was not open after 0.05 s \(option handshake") as raised:

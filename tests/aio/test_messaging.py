@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.aio.sessions import KeepingChannel, feed, frame, new_session, open_session
+from tests.doors.door import Door
 from wsline.aio.messaging import Messaging
 from wsline.errors import ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, InvalidState
 from wsline.spec import State
@@ -326,3 +327,42 @@ async def test_pause_and_resume() -> None:
     ws.resume()
     assert not ws.is_paused
     assert channel.log == ["pause", "resume"]
+
+
+# -- against the rule, for tests of peers
+
+
+@pytest.mark.parametrize(("fin", "head"), [(True, 0x82), (False, 0x02)])
+async def test_a110_a_server_can_mask(fin: bool, head: int) -> None:
+    session, channel = open_session()
+    messaging = Messaging(session)
+    messaging.send(b"abc", fin=fin, mask=True)
+    sent = channel.take()
+    assert sent[:2] == bytes([head, 0x83])
+    key = sent[2:6]
+    assert bytes(each ^ mask for each, mask in zip(sent[6:], key, strict=False)) == b"abc"
+    messaging.send("as ever")
+    assert channel.take()[1] == 7
+    messaging.send("said twice", mask=False)
+    assert channel.take()[1] == 10
+
+
+async def test_a110_a_peer_that_is_not_masked_as_it_should_be_is_refused() -> None:
+    plain = Door("epoll", None)
+    async with plain.pair() as (client, server):
+        client.send("plain", mask=False)
+        with pytest.raises(ConnectionClosedError, match="MASK must be set"):
+            await server.recv()
+    async with plain.pair() as (client, server):
+        server.send("masked", mask=True)
+        with pytest.raises(ConnectionClosedError, match="MASK must be clear"):
+            await client.recv()
+
+
+async def test_a110_a_bad_message_leaves_the_rule_in_force() -> None:
+    session, channel = open_session()
+    messaging = Messaging(session)
+    with pytest.raises(UnicodeEncodeError):
+        messaging.send("\ud800", mask=True)
+    messaging.send("x")
+    assert channel.take() == b"\x81\x01x"

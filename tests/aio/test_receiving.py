@@ -10,9 +10,11 @@ from tests.aio.recording import QUIET, RecordingChannel, give
 from tests.doors.peer import BINARY, CLOSE, PING, PONG, TEXT, close, frame
 from tests.wire.raw import put_into_window
 from wsline.aio.receiving import Receiving
+from wsline.aio.streaming import FragmentStream
 from wsline.connection import Connection
 from wsline.errors import ConnectionClosedOK, RemoteProtocolError
 from wsline.options import Options
+from wsline.payload import form_of
 from wsline.spec import CloseCode, Role, State
 
 KIB = 1024
@@ -446,3 +448,59 @@ async def test_the_queue_ends_behind_its_messages() -> None:
         await half.receive_message(None, False)
     with pytest.raises(StopAsyncIteration):
         half.receive_message(None, True).step()
+
+
+# -- in fragments
+
+
+async def test_a_listener_waits_for_the_end_of_a_message_in_fragments() -> None:
+    half = Half()
+    heard: list[Any] = []
+    stream = FragmentStream(half)
+    waiting: asyncio.Future[Any] = asyncio.ensure_future(anext(stream))
+    await turn()
+    half.loop.call_soon(give, half, frame(TEXT, b"a", fin=False) + frame(0, b"b", fin=False))
+    assert await waiting == "a"
+    half.set_listener(heard.append, 1)
+    give(half, frame(0, b"c") + frame(TEXT, b"d"))
+    await turn()
+    give(half, frame(TEXT, b"e"))
+    assert heard == []
+    assert [fragment async for fragment in stream] == ["b", "c"]
+    give(half, frame(TEXT, b"f"))
+    await turn()
+    give(half, frame(TEXT, b"g"))
+    assert heard == ["d", "e", "f", "g"], "in their order"
+
+
+async def test_messages_in_fragments_go_where_others_go() -> None:
+    half = Half()
+    half.set_form(form_of("fragments"), True)
+    heard: list[Any] = []
+    wire = frame(BINARY, b"a", fin=False) + frame(0, b"b")
+    half.set_listener(lambda message: heard.append(message.parts), 1)
+    give(half, wire)
+    assert heard == [[b"a", b"b"]]
+    half.pause()
+    give(half, wire)
+    assert len(heard) == 1
+    assert half.queue.size == 2
+    half.resume()
+    await turn()
+    assert heard == [[b"a", b"b"]] * 2
+    half.set_listener(None, 0)
+    give(half, wire)
+    assert await half.receive_message(None, False) == [b"a", b"b"]
+
+
+async def test_what_is_held_is_read_again_when_it_is_released() -> None:
+    half = Half()
+    half.hold()
+    half.pause()
+    half.resume()
+    assert not half.line.is_reading
+    half.release()
+    assert half.line.is_reading
+    silent = Half(opened=False)
+    silent.hold()
+    silent.release()

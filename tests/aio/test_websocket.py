@@ -77,6 +77,7 @@ async def test_a_failure_to_open_is_told_by_events() -> None:
     assert ws.close_info.cause is error
 
 
+@pytest.mark.row("165a")
 @pytest.mark.parametrize("how", ["close", "terminate"])
 async def test_it_can_be_given_up_while_it_opens(how: str) -> None:
     async def silent(peer: Peer) -> None:
@@ -145,6 +146,7 @@ async def test_leaving_by_an_exception_closes_with_1011() -> None:
     assert [each.payload for each in frames] == [close(1011)]
 
 
+@pytest.mark.row(102, 103)
 async def test_its_properties() -> None:
     async with PLAIN.raw_server(polite) as url, connect(url + "?q=1") as ws:
         assert ws.url == url + "?q=1"

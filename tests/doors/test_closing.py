@@ -31,6 +31,7 @@ def told(info: CloseInfo) -> tuple[int | None, str, int | None, str, str | None,
     )
 
 
+@pytest.mark.row(88, 114, 116)
 @pytest.mark.parametrize("closer", ["client", "server"])
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (4999, "ü" * 61)])
 async def test_a_close_is_answered(door: Door, closer: str, code: int, reason: str) -> None:
@@ -48,6 +49,7 @@ async def test_a_close_is_answered(door: Door, closer: str, code: int, reason: s
                 await ws.recv()
 
 
+@pytest.mark.row(114, 116)
 @pytest.mark.parametrize("closer", ["client", "server"])
 async def test_a_close_without_a_code(door: Door, closer: str) -> None:
     async with door.pair() as (client, server):
@@ -83,6 +85,7 @@ BAD_ARGUMENTS: list[tuple[tuple[Any, ...], type[Exception]]] = [
 ]
 
 
+@pytest.mark.row(114)
 async def test_bad_arguments_change_nothing(door: Door) -> None:
     async with door.pair() as (client, server):
         for arguments, error in BAD_ARGUMENTS:
@@ -93,6 +96,7 @@ async def test_bad_arguments_change_nothing(door: Door) -> None:
         assert await server.recv() == "still open"
 
 
+@pytest.mark.row(115)
 async def test_closing_again_means_nothing(door: Door) -> None:
     async with door.pair() as (client, server):
         await asyncio.gather(client.close(4000), client.close(4001), client.close(4002))
@@ -105,6 +109,7 @@ async def test_closing_again_means_nothing(door: Door) -> None:
         assert server.close_code == 4000
 
 
+@pytest.mark.row(118)
 async def test_what_was_sent_before_the_close_arrives(door: Door) -> None:
     async with door.pair() as (client, server):
         for i in range(100):
@@ -123,6 +128,7 @@ async def test_before_the_end_nothing_is_told(door: Door) -> None:
         assert "OPEN" in repr(client)
 
 
+@pytest.mark.row(117)
 async def test_terminate(door: Door) -> None:
     async with door.pair() as (client, server):
         pong = client.ping()
@@ -174,6 +180,7 @@ async def test_a_body_that_raises_closes_with_1011(door: Door) -> None:
 # -- peers that do not do their part
 
 
+@pytest.mark.row(19, "53c")
 @pytest.mark.parametrize(("role", "reads"), [("client", True), ("server", False)])
 async def test_a_peer_that_never_answers_the_close(door: Door, role: str, reads: bool) -> None:
     """`close_timeout` holds, whether the peer takes what is sent or not."""
@@ -272,6 +279,7 @@ async def test_a_client_that_keeps_the_connection_open(door: Door) -> None:
 HALF = b"\x82\x7e\xff\xff" + b"x" * 100
 
 
+@pytest.mark.row(178)
 @pytest.mark.parametrize("how", ["reset", "end"])
 @pytest.mark.parametrize("amid", ["frame", "large frame", "nothing"])
 async def test_a_peer_that_is_gone(door: Door, how: str, amid: str) -> None:
@@ -327,6 +335,7 @@ async def test_a_half_closed_peer_gets_the_answer_to_its_last_message(door: Door
 # -- peers that break the rules
 
 
+@pytest.mark.row(164)
 @pytest.mark.parametrize(
     ("opcode", "payload", "rsv", "violation", "code"),
     [

@@ -33,6 +33,7 @@ def note(ws: WebSocket, *events: str) -> list[Any]:
     return heard
 
 
+@pytest.mark.row(84, 85, 88, 90, 97, 103)
 async def test_the_life_of_a_client(door: Door) -> None:
     async with door.serving(echo) as served:
         ws = client(door, served.url)
@@ -261,6 +262,7 @@ async def test_other_listeners_that_raise(door: Door, event: str, caplog: pytest
         assert len(errors(caplog)) == 1
 
 
+@pytest.mark.row(88)
 async def test_close_comes_last_and_once(door: Door) -> None:
     """Even if the listener came late, or reading was paused."""
     for paused in (False, True):
@@ -286,6 +288,7 @@ async def test_close_comes_last_and_once(door: Door) -> None:
             ]
 
 
+@pytest.mark.row(89, 164)
 async def test_an_error_comes_before_the_close(door: Door) -> None:
     async def script(peer: Peer) -> None:
         await peer.accept()
@@ -320,6 +323,7 @@ async def test_a_failed_opening_is_told_by_events(door: Door) -> None:
         assert ws.close_code == 1006
 
 
+@pytest.mark.row(117)
 @pytest.mark.parametrize("how", ["close", "terminate"])
 @pytest.mark.parametrize("steps", [0, 1, 2])
 async def test_giving_up_while_connecting(door: Door, how: str, steps: int) -> None:

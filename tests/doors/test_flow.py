@@ -24,6 +24,7 @@ async def fill(ws: WebSocket, message: bytes) -> asyncio.Task[Any]:
     raise AssertionError("no send waits, though nobody reads")
 
 
+@pytest.mark.row(99, 111)
 async def test_an_awaited_send_waits_for_the_peer(door: Door) -> None:
     message = b"x" * (256 * KIB)
     async with door.pair() as (client, server):
@@ -147,6 +148,7 @@ async def test_a_broadcast_leaves_a_slow_consumer_out(door: Door) -> None:
         slow.terminate()
 
 
+@pytest.mark.row(104)
 @pytest.mark.parametrize("door", ["epoll", "transport"], indirect=True)
 async def test_who_does_not_receive_is_not_drowned(door: Door) -> None:
     """64 MiB are sent to a handler that does not receive: reading pauses, and goes on later."""
@@ -189,6 +191,7 @@ async def test_small_messages_are_queued_up_to_64_kib(door: Door) -> None:
         assert [await server.recv() for _ in range(100)] == [f"{i}" for i in range(100)]
 
 
+@pytest.mark.row(101, 104)
 async def test_pause_keeps_what_has_come_from_the_listener(door: Door) -> None:
     async with door.pair() as (client, server):
         heard: list[Any] = []
@@ -212,6 +215,7 @@ async def test_pause_keeps_what_has_come_from_the_listener(door: Door) -> None:
         assert heard == ["1", "pause", "2", "3"]
 
 
+@pytest.mark.row(104)
 async def test_pause_and_resume_where_they_mean_nothing(door: Door) -> None:
     async with door.pair() as (client, server):
         client.resume()
@@ -281,6 +285,7 @@ async def test_a_peer_that_takes_nothing_is_given_up(door: Door) -> None:
             over.set()
 
 
+@pytest.mark.row(17, "53g")
 async def test_pings_do_not_pile_up_pongs_for_a_peer_that_does_not_read(door: Door) -> None:
     async with (
         door.serving(lambda ws: ws.wait_closed(), max_pending_auto_pongs=50) as served,

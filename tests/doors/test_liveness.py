@@ -14,6 +14,7 @@ from tests.doors.peer import PING, PONG, Peer
 from wsline import ConnectionClosedError, KeepaliveTimeout, State, WebSocket
 
 
+@pytest.mark.row(112)
 async def test_a_ping_gives_the_round_trip_time(door: Door) -> None:
     async with door.pair() as (client, server):
         for ws in (client, server):
@@ -26,6 +27,7 @@ async def test_a_ping_gives_the_round_trip_time(door: Door) -> None:
             assert await ws.ping(bytearray(125)) > 0
 
 
+@pytest.mark.row(112, 113)
 async def test_bad_pings_are_not_sent(door: Door) -> None:
     async with door.pair() as (client, server):
         pinged: list[bytes] = []
@@ -43,6 +45,7 @@ async def test_bad_pings_are_not_sent(door: Door) -> None:
         assert pinged == [b"good"]
 
 
+@pytest.mark.row(86, 87, 113)
 async def test_ping_and_pong_events(door: Door) -> None:
     async with door.pair() as (client, server):
         heard: list[Any] = []
@@ -55,6 +58,7 @@ async def test_ping_and_pong_events(door: Door) -> None:
         assert heard == [("ping", b"1"), ("pong", b"2"), ("pong", b""), ("ping", b"3")]
 
 
+@pytest.mark.row(87)
 async def test_a_pong_answers_older_pings_too(door: Door) -> None:
     async def script(peer: Peer) -> None:
         await peer.accept()
@@ -75,6 +79,7 @@ async def test_a_pong_answers_older_pings_too(door: Door) -> None:
         ws.terminate()
 
 
+@pytest.mark.row(18, "53b")
 async def test_no_automatic_pongs(door: Door) -> None:
     async with (
         door.serving(lambda ws: ws.wait_closed(), auto_pong=False) as served,
@@ -89,6 +94,7 @@ async def test_no_automatic_pongs(door: Door) -> None:
         assert pongs == [b"x!"]
 
 
+@pytest.mark.row(192)
 async def test_a_silent_peer_is_pinged(door: Door) -> None:
     async with (
         door.serving(lambda ws: ws.wait_closed(), ping_interval=0.05, ping_timeout=5) as served,
@@ -107,6 +113,7 @@ async def test_a_silent_peer_is_pinged(door: Door) -> None:
         assert server.ready_state == State.OPEN
 
 
+@pytest.mark.row(192)
 @pytest.mark.parametrize(
     ("door", "role"),
     [("epoll", "server"), ("direct", "client"), ("transport", "server"), ("tls", "client")],

@@ -33,6 +33,7 @@ async def test_the_door_is_what_its_name_says(door: Door) -> None:
             assert (ws.ssl_object is not None) is (door.name == "tls")
 
 
+@pytest.mark.row(85)
 @pytest.mark.parametrize(
     "message",
     [
@@ -69,6 +70,7 @@ async def test_echo_of_the_largest_that_is_allowed(door: Door, letter: str | byt
     assert same
 
 
+@pytest.mark.row(118)
 async def test_many_messages_keep_their_order(door: Door, style: str) -> None:
     messages = [f"message {i}" if i % 2 else b"%d" % i * (i % 50) for i in range(1000)]
     async with door.running(echo_server(door, style)) as served, door.connect(served.url) as ws:
@@ -86,6 +88,7 @@ async def test_one_at_a_time(door: Door, style: str) -> None:
             assert await ws.recv() == f"{i}"
 
 
+@pytest.mark.row(106)
 async def test_what_has_a_buffer_is_binary(door: Door) -> None:
     changing = bytearray(b"bytearray"), array.array("H", [1, 2, 3])
     sent = [bytes(each) for each in changing]
@@ -101,6 +104,7 @@ class Text(str):
     """A string of the application's own kind."""
 
 
+@pytest.mark.row(107)
 async def test_the_kind_can_be_chosen(door: Door) -> None:
     async with door.pair() as (client, server):
         client.send("text", binary=True)
@@ -112,6 +116,7 @@ async def test_the_kind_can_be_chosen(door: Door) -> None:
         assert type(received[2]) is str
 
 
+@pytest.mark.row(85)
 async def test_decode_says_what_is_received(door: Door) -> None:
     async with door.pair() as (client, server):
         for message in ("ü", b"\xc3\xbc", "ü", b"\xc3\xbc"):
@@ -125,6 +130,7 @@ async def test_decode_says_what_is_received(door: Door) -> None:
             await server.recv(decode=True)
 
 
+@pytest.mark.row(106)
 async def test_other_types_are_refused_by_name(door: Door) -> None:
     async with door.pair() as (client, server):
         for data in (5, None, 1.5, {"a": 1}, object()):
@@ -153,6 +159,7 @@ async def items(*fragments: Any) -> AsyncIterator[Any]:
         yield each
 
 
+@pytest.mark.row(106)
 async def test_an_iterable_is_one_message(door: Door) -> None:
     async with door.pair() as (client, server):
         await client.send(["to", "get", "her"])
@@ -167,6 +174,7 @@ async def test_an_iterable_is_one_message(door: Door) -> None:
         assert [await server.recv() for _ in range(3)] == ["", b"", b"\xc3\xbc"]
 
 
+@pytest.mark.row(118)
 async def test_other_messages_follow_a_fragmented_one(door: Door) -> None:
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
@@ -236,6 +244,7 @@ async def test_a_close_amid_a_fragmented_message_stays_a_clean_one(door: Door) -
         assert ws.close_info.is_ok
 
 
+@pytest.mark.row(109)
 async def test_fin_false_begins_a_message(door: Door) -> None:
     async with door.pair() as (client, server):
         client.send("one, ", fin=False)
@@ -396,6 +405,7 @@ async def test_the_context_of_a_receiver_is_its_own(door: Door) -> None:
 # -- states
 
 
+@pytest.mark.row(105, "165m")
 async def test_sending_needs_an_open_connection(door: Door) -> None:
     async with door.running(echo_server(door, "coroutine")) as served:
         ws = WebSocket(served.url, **door.client_options({}))

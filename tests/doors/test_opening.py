@@ -69,6 +69,7 @@ async def test_origins(door: Door) -> None:
         assert (await status(door, served.url))[0] == 403
 
 
+@pytest.mark.row(102)
 async def test_subprotocols(door: Door) -> None:
     async def later(offered: tuple[str, ...], request: Request) -> str | None:
         assert request.path == "/"
@@ -591,6 +592,7 @@ async def test_a_port_in_use(door: Door) -> None:
             await second.start()
 
 
+@pytest.mark.row(176)
 async def test_all_interfaces(door: Door) -> None:
     options: dict[str, Any] = {} if door.certificate is None else {"ssl": door.certificate.server}
     async with WebSocketServer(echo, port=0, **options) as server:

@@ -216,6 +216,7 @@ class TestReceive:
     def test_good_responses(self, data: bytes) -> None:
         assert client().receive(data) is not None
 
+    @pytest.mark.row("165e", "165f", "165g", "165j")
     @pytest.mark.parametrize(
         ("data", "kind", "text"),
         [
@@ -272,6 +273,7 @@ class TestReceive:
         handshake.receive(head({"Sec-WebSocket-Protocol": "b"}))
         assert handshake.protocol == "b"
 
+    @pytest.mark.row("165h", "165i")
     @pytest.mark.parametrize(
         ("lines", "text"),
         [
@@ -296,6 +298,7 @@ class TestReceive:
         handshake.receive(head({"Sec-WebSocket-Extensions": "b; c=1"}))
         assert handshake.extensions == (ExtensionOffer("b", [("c", "1")]),)
 
+    @pytest.mark.row("165k", "165l")
     @pytest.mark.parametrize(
         ("header", "text"),
         [
@@ -310,6 +313,7 @@ class TestReceive:
         assert type(error) is NegotiationError
         assert str(error).startswith(text)
 
+    @pytest.mark.row("165d")
     @pytest.mark.parametrize("status", [200, 301, 401, 403, 426, 503])
     def test_another_status(self, status: int) -> None:
         handshake = client()

@@ -19,6 +19,7 @@ async def until_closed(ws: WebSocket) -> CloseInfo:
     return caught.value.close_info
 
 
+@pytest.mark.row(112)
 async def test_our_ping_comes_back_with_its_time(side: Side) -> None:
     async with side.open() as (ws, peer), asyncio.timeout(DEADLINE):
         for payload in (b"", b"payload", b"\xff" * 125):
@@ -29,6 +30,7 @@ async def test_our_ping_comes_back_with_its_time(side: Side) -> None:
                 assert base64.b64decode((await peer.event("ping"))["base64"]) == payload
 
 
+@pytest.mark.row(86)
 async def test_the_peers_ping_is_answered(side: Side) -> None:
     pings: list[bytes] = []
     async with side.open() as (ws, peer):
@@ -97,6 +99,7 @@ async def test_a_listener_answers_what_came_before_a_close(side: Side) -> None:
         assert (await peer.event("close"))["code"] == 1000
 
 
+@pytest.mark.row(178)
 async def test_a_killed_peer_is_an_abnormal_closure(side: Side) -> None:
     async with side.open() as (ws, peer):
         await peer.kill()

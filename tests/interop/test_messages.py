@@ -47,6 +47,7 @@ async def send_all(peer: Peer, messages: list[Data]) -> None:
         await peer.send(message)
 
 
+@pytest.mark.row(171)
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES.keys())
 async def test_each_side_receives_what_the_other_sent(side: Side, message: Data) -> None:
     async with side.open() as (ws, peer):

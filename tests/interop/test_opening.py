@@ -98,6 +98,7 @@ async def test_our_client_talks_to_a_server_that_would_compress(server_side: Sid
         assert await says_hello(ws)
 
 
+@pytest.mark.row(172)
 async def test_our_server_speaks_version_8() -> None:
     side = Side("ws", "client")
     if side.missing is not None:
@@ -109,6 +110,7 @@ async def test_our_server_speaks_version_8() -> None:
         assert await says_hello(ws)
 
 
+@pytest.mark.row(172)
 async def test_our_client_speaks_version_8() -> None:
     side = Side("ws", "server")
     if side.missing is not None:

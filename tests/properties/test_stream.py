@@ -73,6 +73,7 @@ def agree(role: Role, pieces: list[bytes], options: dict[str, Any]) -> None:
     assert one[1] == other[1]
 
 
+@pytest.mark.row(149)
 @PROFILE
 @given(st.binary(max_size=200), st.sampled_from(Role), LIMITS, st.data())
 def test_the_twins_agree_on_random_bytes(

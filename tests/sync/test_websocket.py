@@ -599,3 +599,52 @@ def test_fragments_of_the_peer_are_one_message() -> None:
 
     with raw_server(script) as url, connect(url) as ws:
         assert ws.recv() == "together"
+
+
+# -- the form of binary messages, and numbers
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [("bytearray", bytearray(b"ab")), ("memoryview", memoryview(b"ab")), ("fragments", [b"a", b"b"])],
+)
+def test_a98_binary_type(form: str, expected: Any) -> None:
+    def script(peer: RawPeer) -> None:
+        peer.accept()
+        for _ in range(4):
+            peer.send(BINARY, b"a", fin=False)
+            peer.send(0, b"b")
+        peer.send(TEXT, b"text")
+        peer.send(CLOSE, peer.receive().payload)
+
+    with raw_server(script) as url, connect(url, binary_type=form) as ws:
+        assert ws.binary_type == form
+        received = ws.recv()
+        assert (received, type(received)) == (expected, type(expected))
+        assert next(iter(ws)) == expected
+        assert ws.recv(decode=False) == b"ab"
+        ws.binary_type = "bytes"
+        assert ws.recv() == b"ab"
+        assert ws.recv() == "text"
+
+
+def test_binary_type_on_the_fly() -> None:
+    with pair() as (client, server):
+        assert client.binary_type == "bytes"
+        server.send(b"ab")
+        client.binary_type = "fragments"
+        assert client.recv() == [b"ab"]
+        server.send([b"a", b"b"])
+        assert client.recv() == [b"a", b"b", b""]
+        with pytest.raises(ValueError, match="binary_type='blob'"):
+            client.binary_type = "blob"
+
+
+def test_stats() -> None:
+    with pair() as (client, server):
+        client.send("hello")
+        assert server.recv() == "hello"
+        client.ping()
+        assert (client.stats.messages_sent, client.stats.bytes_sent) == (1, 11 + 6)
+        assert (server.stats.messages_received, server.stats.bytes_received) == (1, 11 + 6)
+        assert (client.stats.pings_sent, client.stats.pongs_received) == (1, 1)

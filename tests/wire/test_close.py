@@ -72,6 +72,7 @@ def test_what_may_be_closed_with(code: int | None, reason: str) -> None:
     check_close(code, reason)
 
 
+@pytest.mark.row(114)
 @pytest.mark.parametrize("code", [-1, 0, 1, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65536, 1 << 70])
 def test_codes_that_may_not_be_sent(code: int) -> None:
     text = f"code={code}: must be 1000 to 1014 except 1004, 1005 and 1006, or 3000 to 4999"

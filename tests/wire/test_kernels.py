@@ -24,6 +24,7 @@ def noise(n: int) -> bytes:
     return random.Random(n).randbytes(n)
 
 
+@pytest.mark.row(149)
 def test_the_twin_tells_which_it_is() -> None:
     assert kernels.COMPILED is wsline.compiled
 
@@ -445,3 +446,15 @@ def test_settling_while_it_drains_is_not_quadratic() -> None:
             output.settle()
 
     assert ratio(lambda: drain(4 << 20), lambda: drain(16 << 20), 8) < 8
+
+
+def test_what_was_sent_is_counted() -> None:
+    output = Output()
+    output.put(b"abc", False, 0)
+    output.consume(2)
+    assert output.sent == 2
+    output.put(bytes(100_000), False, 0)
+    output.consume(50_001)
+    assert output.sent == 50_003
+    output.clear()
+    assert output.sent == 50_003

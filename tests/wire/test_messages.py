@@ -207,6 +207,7 @@ CASES = {
 }
 
 
+@pytest.mark.row(151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163)
 @pytest.mark.parametrize("size", [None, 1])
 @pytest.mark.parametrize("violation", Violation)
 def test_every_rule_is_enforced(violation: Violation, size: int | None) -> None:
@@ -246,6 +247,7 @@ def test_events_before_a_broken_rule_are_kept() -> None:
 # -- limits: at, just under, just over
 
 
+@pytest.mark.row(14, "53f")
 @pytest.mark.parametrize("fragments", [1, 2, 5])
 @pytest.mark.parametrize("limit", [0, 1, 100, 126, 70_000])
 def test_max_payload(limit: int, fragments: int) -> None:
@@ -263,6 +265,7 @@ def test_max_payload(limit: int, fragments: int) -> None:
     assert error.violation is Violation.UNSUPPORTED_MESSAGE_LENGTH
 
 
+@pytest.mark.row(15, "53e")
 @pytest.mark.parametrize("limit", [1, 2, 100])
 @pytest.mark.parametrize("payload", [b"", b"x"])
 def test_max_fragments(limit: int, payload: bytes) -> None:
@@ -284,6 +287,7 @@ def test_pings_between_fragments_are_no_fragments() -> None:
     assert feed(reader, wire) == [Ping(b"")] * 5 + ["ab"]
 
 
+@pytest.mark.row(16, "53d")
 def test_max_buffered_chunks_is_counted_for_each_frame() -> None:
     # The header and the first byte come together; then each read brings one byte.
     reader = make_reader(max_buffered_chunks=3)
@@ -416,6 +420,7 @@ def test_text_fails_at_the_first_impossible_byte_of_a_frame(bad: bytes, role: Ro
     assert provoke(reader, wire[at : at + 1]).violation is Violation.INVALID_UTF8
 
 
+@pytest.mark.row(157)
 @pytest.mark.parametrize("bad", BAD_TEXT)
 def test_text_fails_at_the_first_impossible_byte_of_fragments(bad: bytes) -> None:
     at = first_impossible(bad)
@@ -427,6 +432,7 @@ def test_text_fails_at_the_first_impossible_byte_of_fragments(bad: bytes) -> Non
     assert provoke(reader, wire).violation is Violation.INVALID_UTF8
 
 
+@pytest.mark.row(20, "53h")
 @pytest.mark.parametrize("bad", BAD_TEXT)
 def test_ill_formed_text_is_mended_where_that_is_asked_for(bad: bytes) -> None:
     mended = (b"a" + bad).decode(errors="replace")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, overload
 
-__all__ = ["Emitter", "EventSource", "Listener"]
+__all__ = ["Emitter", "EventSource", "Listener", "count_parameters", "is_coroutine_function"]
 
 logger: Final = logging.getLogger("wsline")
 
@@ -34,8 +34,8 @@ class Listener:
             raise TypeError(f"listener={function!r}: must be callable")
         self.function = function
         self.once = once
-        self.arity = _count_parameters(function)
-        self.is_coroutine = _is_coroutine_function(function)
+        self.arity = count_parameters(function)
+        self.is_coroutine = is_coroutine_function(function)
         self._on_error = on_error
 
     def __call__(self, *arguments: Any) -> None:
@@ -62,14 +62,14 @@ def _log(error: Exception) -> None:
 _running: set["asyncio.Future[Any]"] = set()
 
 
-def _is_coroutine_function(function: Callable[..., Any]) -> bool:
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
     # `inspect` sees through a partial of a function, not of a method or of an object with an async call.
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def _count_parameters(function: Callable[..., Any]) -> int:
+def count_parameters(function: Callable[..., Any]) -> int:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin that does not tell

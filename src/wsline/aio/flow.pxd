@@ -38,7 +38,8 @@ cdef Py_ssize_t _FULL_SIZE, _LOW_SIZE
 @cython.final
 cdef class ReceiveQueue:
     cdef readonly Py_ssize_t size
-    cdef public object on_low
+    cdef public object on_low, form
+    cdef readonly object holder
     cdef object _loop
     cdef Py_ssize_t _most
     cdef list _items
@@ -59,6 +60,7 @@ cdef class ReceiveQueue:
     @cython.locals(waiter=Waiter)
     cpdef Waiter poll(self, receiver)
     cpdef void leave(self, receiver) noexcept
+    cpdef void hold(self, holder) noexcept
 
 
 cdef class Receive(Awaitable):

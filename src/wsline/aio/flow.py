@@ -185,17 +185,21 @@ class ReceiveQueue:
     Attributes:
         size: bytes (of text: characters) in it.
         on_low: called once when the queue has run low; set by whoever stopped filling it.
+        form: what to make of each message, unless its receiver says; `None`: nothing.
+        holder: the only receiver there may be, until it is done with its message; or `None`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
         self.size = 0
         self.on_low: Callable[[], object] | None = None
+        self.form: Callable[[Any], Any] | None = None
+        self.holder: Any = None
         self._loop = loop
         self._most = most
         self._items: list[Any] = []
         self._head = 0
         self._end: Callable[[], BaseException] | None = None
-        self._receiver: Receive | None = None
+        self._receiver: Any = None
         self._waiter: Waiter | None = None
         self._last: Waiter | None = None  # may be used again
 
@@ -213,7 +217,10 @@ class ReceiveQueue:
 
     def is_full(self) -> bool:
         """Whether no more should be received for now."""
-        return self.size >= _FULL_SIZE and len(self._items) - self._head >= self._most
+        # Of a message in fragments bytes alone count: a fragment may be large.
+        return self.size >= _FULL_SIZE and (
+            len(self._items) - self._head >= self._most or self.holder is not None
+        )
 
     def get(self) -> Any:
         """Take the oldest message; there must be one."""
@@ -256,7 +263,7 @@ class ReceiveQueue:
         """Whether a task waits for a message."""
         return self._receiver is not None
 
-    def poll(self, receiver: "Receive") -> Waiter | None:
+    def poll(self, receiver: Any) -> Waiter | None:
         """Return `None` if `get` will do, or the waiter for `receiver`.
 
         Raises:
@@ -265,12 +272,16 @@ class ReceiveQueue:
         """
         # Whoever was woken has no waiter any more.
         if self._receiver is not None and (self._receiver is not receiver or self._waiter is not None):
-            raise ConcurrencyError("another coroutine is waiting for a message of this WebSocket")
+            raise ConcurrencyError(
+                "another coroutine is waiting for a message of this WebSocket"
+                if self.holder is None
+                else "a message was begun with recv_streaming(): go on with it to its end"
+            )
         if len(self._items) > self._head:
-            self._receiver = None
+            self._receiver = self.holder
             return None
         if self._end is not None:
-            self._receiver = None
+            self._receiver = self.holder
             raise self._end()
         self._receiver = receiver
         waiter, self._last = self._last, None
@@ -279,11 +290,15 @@ class ReceiveQueue:
         self._waiter = waiter
         return waiter
 
-    def leave(self, receiver: "Receive") -> None:
+    def leave(self, receiver: Any) -> None:
         """Note that `receiver` waits no longer."""
         if self._receiver is receiver:
-            self._receiver = None
+            self._receiver = self.holder
             self._waiter = None
+
+    def hold(self, holder: Any) -> None:
+        """Let only `holder` receive; `None`: everyone again."""
+        self.holder = self._receiver = holder
 
 
 def receive(queue: ReceiveQueue, convert: Callable[[Any], Any] | None, ends: bool) -> "Receive":
@@ -321,7 +336,8 @@ class Receive(Awaitable):
             return waiter
         message = self._queue.get()
         self.is_over = True
-        return message if self._convert is None else self._convert(message)
+        convert = self._queue.form if self._convert is None else self._convert
+        return message if convert is None else convert(message)
 
     def close(self) -> None:
         """Stop waiting; a message that comes stays in the queue."""

@@ -9,6 +9,7 @@ from ..spec import State
 from .flow import MessageIterator
 from .fragments import send_fragments
 from .session import Session
+from .streaming import FragmentStream
 
 __all__ = ["Messaging"]
 
@@ -20,7 +21,13 @@ class Messaging:
         self._session = session
 
     def send(
-        self, data: Any, *, binary: bool | None = None, compress: bool | None = None, fin: bool = True
+        self,
+        data: Any,
+        *,
+        binary: bool | None = None,
+        compress: bool | None = None,
+        fin: bool = True,
+        mask: bool | None = None,
     ) -> Any:
         """Send a message.
 
@@ -34,6 +41,7 @@ class Messaging:
             binary: send as binary (`True`) or text (`False`), whatever the type.
             compress: has no effect where no compression was agreed.
             fin: `False`: the message goes on with the next `send`.
+            mask: mask the frame, or do not, against the rule: for tests of peers (RFC 6455 §5.1).
 
         Returns:
             An awaitable.
@@ -48,11 +56,13 @@ class Messaging:
 
         Source: `ws` send; RFC 6455 §6.1.
         """
-        if binary is None and (type(data) is str or type(data) is bytes):
+        if binary is None and mask is None and (type(data) is str or type(data) is bytes):
             return self._session.send(data, fin)
         message = to_message(data, binary)
         if message is None:
             return send_fragments(self._session, data, binary)
+        if mask is not None:
+            return self._session.send_masked(message, fin, mask)
         return self._session.send(message, fin)
 
     def recv(self, *, decode: bool | None = None) -> Any:
@@ -83,6 +93,28 @@ class Messaging:
 
     def __anext__(self) -> Any:
         return self._session.receive_message(None, True)
+
+    def recv_streaming(self) -> AsyncIterator[Any]:
+        """Receive a message in fragments, while it arrives.
+
+        A fragment is what one frame carries; a large one comes in pieces of 64 KiB or more, so that a
+        message need not fit into memory (then set `max_payload=None`). What has arrived whole before this
+        is asked for comes as one fragment.
+
+        Returns:
+            An asynchronous iterator over the fragments of the next message: `str` or `bytes`. If another
+            one was left before its end, it goes on with that message.
+
+        Raises:
+            ConcurrencyError: a `"message"` listener is attached. Iterating raises it if another coroutine
+                receives; and so do others until the message is read to its end.
+
+        Iterating raises `ConnectionClosedOK` and `ConnectionClosedError` as `recv` does, also in the
+        middle of a message. Cancelling loses nothing.
+        """
+        self._check_receiver()
+        holder: FragmentStream | None = self._session.queue.holder
+        return FragmentStream(self._session) if holder is None else holder
 
     def _check_receiver(self) -> None:
         if self._session.has_listener():

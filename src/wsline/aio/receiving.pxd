@@ -19,7 +19,7 @@ cdef class Receiving(Consumer):
     cdef readonly bint is_paused
     cdef object _listener
     cdef int _arity
-    cdef bint _pump_due, _has_close
+    cdef bint _pump_due, _has_close, _is_held
 
     cpdef void on_change(self) except *
     cpdef void receive(self, buffer, Py_ssize_t start, Py_ssize_t end) except *
@@ -30,5 +30,5 @@ cdef class Receiving(Consumer):
     @cython.locals(queue=ReceiveQueue)
     cdef void _deliver(self, list events) except *
     cdef void _call_listener(self, message) except *
-    cdef void _on_control(self, event) except *
+    cdef void _on_other(self, event) except *
     cpdef Receive receive_message(self, convert, bint ends)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..bounds import CLOSING_SIZE, control_only
 from ..connection import Connection
 from ..wire.close import Close
+from ..wire.fragments import Fragment
 from ..wire.kernels import Assembly
 from ..wire.messages import HEADROOM, Ping, Pong
 from .channel import Channel, Consumer
@@ -46,6 +47,7 @@ class Receiving(Consumer):
         self._arity = 0
         self._pump_due = False
         self._has_close = False
+        self._is_held = False
 
     def emit(self, event: str, *arguments: Any) -> None:
         """Tell the listeners of an event."""
@@ -91,7 +93,7 @@ class Receiving(Consumer):
         try:
             for event in events:
                 if type(event) is not str and type(event) is not bytes:
-                    self._on_control(event)
+                    self._on_other(event)
                 elif self._listener is None or self.is_paused or self._pump_due:
                     queue.put(event)
                 else:
@@ -119,7 +121,7 @@ class Receiving(Consumer):
         else:
             listener()
 
-    def _on_control(self, event: Any) -> None:
+    def _on_other(self, event: Any) -> None:
         if type(event) is Pong:
             for waiter, seconds in event.answered:
                 if waiter is not None:
@@ -132,6 +134,10 @@ class Receiving(Consumer):
             if self.channel is not None:
                 # Whoever paused reading would not see the end.
                 self.channel.resume_reading()
+        elif type(event) is Fragment or self._listener is None or self.is_paused or self._pump_due:
+            self.queue.put(event)
+        else:
+            self._call_listener(event)
 
     def set_listener(self, listener: Callable[..., object] | None, arity: int) -> None:
         """Call `listener` for each message.
@@ -147,6 +153,11 @@ class Receiving(Consumer):
         if listener is not None and self.queue.has_messages():
             self._pump_soon()
 
+    def set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
+        """Let `form` make something of each message; `keeps_fragments`: it wants `KeptFragments`."""
+        self.queue.form = form
+        self.connection.reader.split().keeps = keeps_fragments
+
     def has_listener(self) -> bool:
         """Whether messages go to a listener."""
         return self._listener is not None
@@ -157,6 +168,8 @@ class Receiving(Consumer):
             self.loop.call_soon(self._pump)
 
     def _pump(self) -> None:
+        if self.queue.holder is not None:
+            return  # it stays due: `release_queue` goes on
         self._pump_due = False
         try:
             while self._listener is not None and not self.is_paused and self.queue.has_messages():
@@ -167,6 +180,24 @@ class Receiving(Consumer):
     def receive_message(self, convert: Callable[[Any], Any] | None, ends: bool) -> Receive:
         """Return the wait for the next message: see `Receive`."""
         return receive(self.queue, convert, ends)
+
+    def release_queue(self, holder: Any) -> None:
+        """End what `ReceiveQueue.hold` began, if it was for `holder`."""
+        if self.queue.holder is holder:
+            self.queue.hold(None)
+            if self._pump_due:
+                self.loop.call_soon(self._pump)
+
+    def hold(self) -> None:
+        """Read nothing until `release`; unlike `pause` this is not the user's."""
+        self._is_held = True
+        if self.channel is not None:
+            self.channel.pause_reading()
+
+    def release(self) -> None:
+        """End what `hold` began."""
+        self._is_held = False
+        self._resume_reading()
 
     def pause(self) -> None:
         """Stop reading."""
@@ -189,5 +220,6 @@ class Receiving(Consumer):
             self.channel.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self.channel is not None and not self.is_paused and self.queue.on_low is None:
-            self.channel.resume_reading()
+        if self.channel is None or self.is_paused or self._is_held or self.queue.on_low is not None:
+            return
+        self.channel.resume_reading()

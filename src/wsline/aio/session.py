@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..bounds import too_slow
 from ..connection import Connection
 from ..errors import HandshakeError
-from ..spec import CloseCode, State
+from ..spec import CloseCode, Role, State
 from ..wire.messages import HEADROOM
 from .channel import Channel
 from .coroutines import Awaitable, accelerate
@@ -108,6 +108,15 @@ class Session(Receiving):
         else:
             connection.send_binary(data, fin)
         return self._written()
+
+    def send_masked(self, data: str | bytes, fin: bool, mask: bool) -> Awaitable:
+        """Send a message or a fragment, masked or not, whatever the role demands; as `send`."""
+        sender = self.connection.sender
+        sender.set_masking(mask)
+        try:
+            return self.send(data, fin)
+        finally:
+            sender.set_masking(self.connection.role is Role.CLIENT)
 
     def send_frame(self, frame: bytes) -> None:
         """Send a message that is framed already; raises as `send` does."""

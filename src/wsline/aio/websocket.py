@@ -16,11 +16,13 @@ from ..options import ClientOptions, Options
 from ..spec import CloseCode, Role, State
 from .channel import Channel
 from .dial import Caller, dial
+from .dom import EventTarget
 from .emitter import Emitter, EventSource
 from .messaging import Messaging
 from .reactor import reactor_of
 from .session import Session
 from .timers import clock
+from .turns import Turns
 
 __all__ = ["EVENTS", "WebSocket"]
 
@@ -29,7 +31,11 @@ EVENTS: Final = (
 )  # fmt: skip
 
 
-class WebSocket(Messaging, EventSource, Facts):
+# Those that `allow_synchronous_events=False` gives a turn of the loop each.
+_ONE_BY_ONE: Final = ("message", "ping", "pong")
+
+
+class WebSocket(Messaging, Facts, EventTarget, EventSource):
     """A WebSocket connection.
 
     `WebSocket(url)` begins to connect at once, on the running loop: attach listeners and wait for
@@ -53,9 +59,13 @@ class WebSocket(Messaging, EventSource, Facts):
         `unexpected_response(request, response)`: the server answered with another status than 101, which is
         no redirect to follow. With a listener the failure is left to it: there is no `error`, only `close`;
         an awaited `connect()` raises `InvalidStatus` all the same.
+
+        Listeners of `add_event_listener` and of the slots `on_open`, `on_message`, `on_error`, `on_close` get
+        an `Event`, as in browsers.
     """
 
     _emitter: Emitter | None
+    _turns: Turns | None
     _end_callback: Callable[[], object] | None
 
     def __init__(self, url: str, protocols: str | Sequence[str] | None = None, **options: Any) -> None:
@@ -100,6 +110,9 @@ class WebSocket(Messaging, EventSource, Facts):
         )
         Messaging.__init__(self, Session(loop, connection, self._emit))
         self._emitter = None
+        self._turns = None if options.allow_synchronous_events else Turns(self._session, self._emit_now)
+        if options.binary_type != "bytes":
+            self.binary_type = options.binary_type
         self._request = request
         self._response = None
         self._protocol = None
@@ -140,6 +153,13 @@ class WebSocket(Messaging, EventSource, Facts):
             callback, self._end_callback = self._end_callback, None
             if callback is not None:
                 callback()
+        turns = self._turns
+        if turns is not None and (event in _ONE_BY_ONE or turns):
+            turns.add(event, arguments)
+        else:
+            self._emit_now(event, *arguments)
+
+    def _emit_now(self, event: str, *arguments: Any) -> None:
         emitter = self._emitter
         try:
             if emitter is not None:
@@ -154,7 +174,8 @@ class WebSocket(Messaging, EventSource, Facts):
         if event != "message" or self._emitter is None:
             return
         listeners = self._emitter.listeners("message")
-        if len(listeners) == 1 and not listeners[0].once and not listeners[0].is_coroutine:
+        is_plain = self._turns is None and self._session.queue.form is None
+        if len(listeners) == 1 and not listeners[0].once and not listeners[0].is_coroutine and is_plain:
             # The hot path: the session calls the function itself.
             self._session.set_listener(listeners[0].function, listeners[0].arity)
         elif listeners:
@@ -163,7 +184,12 @@ class WebSocket(Messaging, EventSource, Facts):
             self._session.set_listener(None, 0)
 
     def _emit_message(self, data: Any, is_binary: bool) -> None:
-        self._emit("message", data, is_binary)
+        form = self._session.queue.form
+        self._emit("message", data if form is None else form(data), is_binary)
+
+    def _set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
+        self._session.set_form(form, keeps_fragments)
+        self._on_listeners_changed("message")
 
     def __repr__(self) -> str:
         where = self._url or self.remote_address

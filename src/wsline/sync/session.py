@@ -14,6 +14,7 @@ from ..connection import Connection
 from ..errors import ConcurrencyError, InvalidState
 from ..payload import Fragments
 from ..spec import CloseCode, State
+from ..wire.fragments import KeptFragments
 from ..wire.messages import HEADROOM, Pong
 from .channel import Channel, Consumer
 
@@ -64,7 +65,7 @@ class Session(Consumer):
         self._high_water = options.high_water
         self._max_buffered = _NO_LIMIT if options.max_buffered is None else options.max_buffered
         self._max_queue = options.max_queue
-        self._messages: deque[str | bytes] = deque()
+        self._messages: deque[str | bytes | KeptFragments] = deque()
         self._size = 0
         self._is_full = False
         self._has_receiver = False
@@ -74,6 +75,8 @@ class Session(Consumer):
         self._sender: int | None = None
         self._is_streaming = False
         self._use(channel.lock)
+        if options.binary_type == "fragments":
+            connection.reader.split().keeps = True
         connection.open()
 
     def _use(self, lock: threading.Lock) -> None:
@@ -96,7 +99,7 @@ class Session(Consumer):
         if connection.state != State.OPEN and self._size >= CLOSING_SIZE and connection.cause is None:
             events = control_only(events)
         for event in events:
-            if type(event) is str or type(event) is bytes:
+            if isinstance(event, str | bytes | KeptFragments):
                 self._messages.append(event)
                 self._size += len(event)
             elif type(event) is Pong:
@@ -173,7 +176,7 @@ class Session(Consumer):
 
     # -- receiving
 
-    def recv(self, timeout: float | None) -> str | bytes:
+    def recv(self, timeout: float | None) -> str | bytes | KeptFragments:
         """Wait for the next message, and take it.
 
         Raises:
@@ -205,6 +208,11 @@ class Session(Consumer):
             raise TimeoutError(f"no message came within {timeout} s (recv timeout)")
         if not self._messages:
             raise self.connection.closed_error()
+
+    def keep_fragments(self, keeps: bool) -> None:
+        """Let messages of several frames come as `KeptFragments`, or whole again."""
+        with self._lock:
+            self.connection.reader.split().keeps = keeps
 
     def pause(self) -> None:
         """Stop reading."""

@@ -1,6 +1,6 @@
 """The WebSocket that users hold, for threads."""
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import Any
 
 from ..connection import Connection
@@ -8,7 +8,7 @@ from ..errors import ConnectionClosedOK
 from ..facts import Facts
 from ..handshake.http1 import Request, Response
 from ..options import ClientOptions, Options
-from ..payload import as_bytes, as_text, to_control_payload, to_message
+from ..payload import as_bytes, as_text, form_of, to_control_payload, to_message
 from ..spec import CloseCode, Role
 from ..wire.kernels import Output
 from .channel import Channel
@@ -41,6 +41,10 @@ class WebSocket(Facts):
         self._protocol = protocol
         self._request = request
         self._response = response
+        self._binary_type = session.connection.options.binary_type
+        self._form: Callable[[Any], Any] | None = None
+        if self._binary_type != "bytes":
+            self._form = form_of(self._binary_type)
 
     def __enter__(self) -> "WebSocket":
         return self
@@ -104,17 +108,21 @@ class WebSocket(Facts):
         """
         message = self._session.recv(timeout)
         if decode is None:
-            return message
+            return message if self._form is None else self._form(message)
         return as_text(message) if decode else as_bytes(message)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the messages: ends on a normal close (1000, 1001), else raises as `recv`."""
         while True:
             try:
-                message = self._session.recv(None)
+                message = self.recv()
             except ConnectionClosedOK:
                 return
             yield message
+
+    def _set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
+        self._form = form
+        self._session.keep_fragments(keeps_fragments)
 
     # -- control frames
 

@@ -35,7 +35,7 @@ cdef MaskingKeys masking_keys
 @cython.final
 cdef class FrameWriter:
     cdef readonly Output output
-    cdef readonly bint masking
+    cdef public bint masking
     cdef readonly object generate_mask
 
     cpdef uint32_t next_key(self) except? 0

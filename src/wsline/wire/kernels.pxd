@@ -1,6 +1,6 @@
 cimport cython
 from cpython.ref cimport PyObject
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef extern from "kernels.h":
     uint32_t wsline_load_key(const unsigned char *at)
@@ -76,6 +76,7 @@ cdef class Output:
     cdef readonly object segments
     cdef readonly Py_ssize_t offset, segments_size
     cdef public bint blocked
+    cdef readonly int64_t sent
 
     cpdef inline Py_ssize_t pending(self) noexcept:
         return self.segments_size + self.end - self.start

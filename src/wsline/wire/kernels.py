@@ -166,6 +166,7 @@ class Output:
 
     Attributes:
         blocked: the peer took not all of it; the sender sets and clears this.
+        sent: how many bytes were sent.
     """
 
     BLOCK: Final = 1 << 16
@@ -179,6 +180,7 @@ class Output:
         self.offset = 0
         self.segments_size = 0
         self.blocked = False
+        self.sent = 0
 
     def pending(self) -> int:
         """Return how many bytes wait."""
@@ -228,6 +230,7 @@ class Output:
 
     def consume(self, n: int) -> None:
         """Drop the first `n` bytes: they were sent."""
+        self.sent += n
         while self.segments and n:
             left = len(self.segments[0]) - self.offset
             taken = min(n, left)

@@ -201,6 +201,7 @@ cdef class Output:
         return found
 
     cpdef int consume(self, Py_ssize_t n) except -1:
+        self.sent += n
         if self.segments_size:
             n = self.consume_segments(n)
         self.start += n

@@ -22,7 +22,9 @@ cdef class MessageReader:
     cdef readonly FrameReader frames
     cdef readonly bint finished
     cdef public bint saw_control
-    cdef int64_t _max_payload, _max_fragments, _max_chunks
+    cdef readonly int64_t messages, bytes_read, pings
+    cdef readonly object splitter
+    cdef int64_t _max_payload, _max_whole, _max_fragments, _max_chunks
     cdef bint _lenient
     cdef unsigned _opcode
     cdef Assembly _assembly
@@ -49,9 +51,11 @@ cdef class MessageReader:
     @cython.locals(n=Py_ssize_t)
     cdef Py_ssize_t _receive_payload(self, unsigned char *data, Py_ssize_t at, Py_ssize_t end) except -1
     cdef int _advance(self, Py_ssize_t n) except -1
-    cdef int _count_chunk(self) except -1
-    @cython.locals(is_text=cython.bint)
+    cdef int _count_chunk(self, list events) except -1
+    @cython.locals(is_text=cython.bint, fin=cython.bint, is_taken=cython.bint)
     cdef void _end_frame(self, list events) except *
+    cpdef split(self)
+    cpdef void stream_next(self) except *
     cpdef drop(self)
 
 

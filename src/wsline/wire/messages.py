@@ -7,6 +7,7 @@ from ..errors import Violation
 from ..options import Options
 from ..spec import MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, Opcode, Role
 from .close import parse_close
+from .fragments import Splitter
 from .frames import FrameReader, FrameWriter
 from .kernels import Assembly, Output, take_bytes, take_text, unmask, utf8_size, write_bytes
 
@@ -66,7 +67,7 @@ class Pong(Ping):
 
 
 class MessageReader:
-    """Turns received bytes into events: `str`, `bytes`, `Ping`, `Pong`, `Close`.
+    """Turns received bytes into events: `str`, `bytes`, `Ping`, `Pong`, `Close`; see also `Splitter`.
 
     A frame that has arrived whole is decoded where it lies. What is incomplete goes, unmasked and, if
     text, checked, into the message's own memory as it comes.
@@ -74,13 +75,17 @@ class MessageReader:
     Attributes:
         finished: nothing more is read: a close frame came, or `drop` was called.
         saw_control: an event other than a message was added; the caller resets it.
+        messages, bytes_read, pings: how many there were.
+        splitter: takes messages in fragments, if they are wanted so.
     """
 
     def __init__(self, role: Role, options: Options) -> None:
         self.frames = FrameReader(role)
         self.finished = False
         self.saw_control = False
-        self._max_payload = _limit(options.max_payload)
+        self.messages = self.bytes_read = self.pings = 0
+        self.splitter: Splitter | None = None
+        self._max_payload = self._max_whole = _limit(options.max_payload)
         self._max_fragments = _limit(options.max_fragments)
         self._max_chunks = _limit(options.max_buffered_chunks)
         self._lenient = options.skip_utf8_validation
@@ -107,13 +112,14 @@ class MessageReader:
         """
         data = buffer
         at = start
+        self.bytes_read += end - start
         if self._leftover:
             at = self._put_back(data, at)
         while at < end and not self.finished:
             if self._in_frame:
                 at = self._receive_payload(data, at, end)
                 if self._missing:
-                    self._count_chunk()
+                    self._count_chunk(events)
                     return
                 self._end_frame(events)
                 continue
@@ -154,10 +160,11 @@ class MessageReader:
         Raises:
             LocalProtocolError: the peer broke a rule.
         """
+        self.bytes_read += n
         self._assembly.commit(n, self.frames.key, self._phase)
         self._advance(n)
         if self._missing:
-            self._count_chunk()
+            self._count_chunk(events)
         else:
             self._end_frame(events)
 
@@ -177,11 +184,12 @@ class MessageReader:
             and not self._opcode
             and frames.opcode != _CONTINUATION
             and frames.length <= available
-            and frames.length <= self._max_payload
+            and frames.length <= self._max_whole
         )
 
     def _receive_message(self, data: bytearray, at: int, events: list[Any]) -> int:
         n = self.frames.length
+        self.messages += 1
         unmask(data, at, n, self.frames.key, 0)
         if self.frames.opcode == _TEXT:
             text = take_text(data, at, n, self._lenient)
@@ -203,6 +211,7 @@ class MessageReader:
             self.finished = True
             self._assembly.clear()
         else:
+            self.pings += self.frames.opcode == _PING
             events.append(Ping(payload) if self.frames.opcode == _PING else Pong(payload))
         return at + n
 
@@ -223,9 +232,11 @@ class MessageReader:
             raise Violation.TOO_MANY_BUFFERED_PARTS.error(
                 limit=self._max_fragments, parts="fragments", option="max_fragments"
             )
-        if frames.length > self._max_payload - self._assembly.length:
+        known = self._assembly.length
+        if self.splitter is not None:
+            known += self.splitter.size
+        if frames.length > self._max_payload - known:
             # The sum, without overflow.
-            known = self._assembly.length
             known += min(frames.length, _UNLIMITED - known)
             raise Violation.UNSUPPORTED_MESSAGE_LENGTH.error(length=known, limit=self._max_payload)
         self._in_frame = True
@@ -248,7 +259,11 @@ class MessageReader:
         if self._opcode == _TEXT and not self._lenient and not self._assembly.is_utf8():
             raise Violation.INVALID_UTF8.error(where="a text message")
 
-    def _count_chunk(self) -> None:
+    def _count_chunk(self, events: list[Any]) -> None:
+        if self.splitter is not None and self.splitter.end_chunk(
+            self._assembly, self._opcode == _TEXT, events
+        ):
+            self._chunks = 0
         self._chunks += 1
         if self._chunks > self._max_chunks:
             raise Violation.TOO_MANY_BUFFERED_PARTS.error(
@@ -257,11 +272,17 @@ class MessageReader:
 
     def _end_frame(self, events: list[Any]) -> None:
         self._in_frame = False
-        if not self.frames.fin:
-            return
         is_text = self._opcode == _TEXT
+        fin = self.frames.fin
+        is_taken = self.splitter is not None and self.splitter.end_frame(self._assembly, is_text, fin, events)
+        if not fin:
+            return
+        self._max_whole = self._max_payload
         self._opcode = 0
         self._fragments = 0
+        self.messages += 1
+        if is_taken:
+            return
         if not is_text:
             events.append(self._assembly.take_bytes())
             return
@@ -271,11 +292,25 @@ class MessageReader:
             raise Violation.INVALID_UTF8.error(where="a text message")
         events.append(text)
 
+    def split(self) -> Splitter:
+        """Return what takes messages in fragments, from now on."""
+        if self.splitter is None:
+            self.splitter = Splitter(self._lenient)
+        return self.splitter
+
+    def stream_next(self) -> None:
+        """Add the next message, or what is to come of the one that has begun, as `Fragment`s."""
+        self.split().streams = True
+        # No message is whole at once: the splitter sees each.
+        self._max_whole = -1
+
     def drop(self) -> None:
         """Forget what is incomplete, and read nothing more."""
         self.finished = True
         self._in_frame = False
         self._assembly.clear()
+        if self.splitter is not None:
+            self.splitter.drop()
         self._leftover = b""
 
 

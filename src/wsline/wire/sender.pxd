@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 from .kernels cimport Output
 from .messages cimport MessageWriter
@@ -7,6 +8,7 @@ from .messages cimport MessageWriter
 @cython.final
 cdef class MessageSender:
     cdef readonly Py_ssize_t aside
+    cdef readonly int64_t messages
     cdef object _role
     cdef Output _output
     cdef MessageWriter _writer, _later

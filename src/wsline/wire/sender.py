@@ -25,10 +25,12 @@ class MessageSender:
 
     Attributes:
         aside: how many bytes wait for the end of a fragmented message.
+        messages: how many messages were written.
     """
 
     def __init__(self, role: Role, output: Output, generate_mask: Callable[[], bytes] | None = None) -> None:
         self.aside = 0
+        self.messages = 0
         self._role = role
         self._output = output
         self._writer = MessageWriter(role, output, generate_mask)
@@ -42,12 +44,14 @@ class MessageSender:
             UnicodeEncodeError: `text` holds a lone surrogate; nothing was written.
         """
         self._current().write_text(text, fin)
+        self.messages += fin
         if self.aside or self._later is not None:
             self._settle()
 
     def send_binary(self, data: bytes, fin: bool) -> None:
         """Write a binary message, or a fragment of one."""
         self._current().write_binary(data, fin)
+        self.messages += fin
         if self.aside or self._later is not None:
             self._settle()
 
@@ -57,6 +61,7 @@ class MessageSender:
 
     def send_frame(self, frame: bytes) -> None:
         """Write a whole message that is framed already."""
+        self.messages += 1
         writer = self._current()
         if not writer.is_open:
             writer.frames.output.put(frame, False, 0)
@@ -89,10 +94,15 @@ class MessageSender:
         else:
             self._writer.write_binary(fragment, fin)
         if fin:
+            self.messages += 1
             self._output.put(self._later.frames.output.take(), False, 0)
             self._writer.is_open = self._later.is_open
             self._later = None
             self._count()
+
+    def set_masking(self, masking: bool) -> None:
+        """Mask the frames of the messages that follow, or do not."""
+        self._current().frames.masking = masking
 
     def drop(self) -> None:
         """Forget what was set aside: the connection is closed."""

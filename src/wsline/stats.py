@@ -1,0 +1,27 @@
+"""What has passed over a connection, in numbers."""
+
+from dataclasses import dataclass
+
+__all__ = ["Stats"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What has passed over a connection since it was open.
+
+    Attributes:
+        messages_received, messages_sent: messages; a fragmented one counts once it is complete. A received
+            one counts when it has arrived, a sent one when it was accepted.
+        bytes_received, bytes_sent: bytes of frames, headers included, without those of TLS. A byte counts
+            as sent when the system, or asyncio's transport, has taken it.
+        pings_received, pings_sent: pings, those of keepalive included.
+        pongs_received: pongs.
+    """
+
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    pings_received: int
+    pings_sent: int
+    pongs_received: int
