@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import sys
 
-from wsline import WebSocket, connect, serve
+from wsline import TLSError, WebSocket, connect, serve
 
 
 async def handler(ws: WebSocket) -> None:
@@ -34,8 +34,8 @@ async def main(certificate: str, key: str) -> None:
         # What happens by default.
         try:
             await connect(url)
-        except ssl.SSLCertVerificationError as error:
-            print("refused:", error.verify_message)
+        except TLSError as error:
+            print("refused:", error)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ async def test_protocols_and_options_reach_the_request() -> None:
     assert b"Origin: http://here.invalid\r\n" in script.head
 
 
+@pytest.mark.row(51)
 @pytest.mark.parametrize("protocols", ["chat", ["chat"], ("chat", "talk")])
 async def test_protocols_are_offered(protocols: Any) -> None:
     heads: list[bytes] = []
@@ -96,6 +97,7 @@ def test_bad_arguments_fail_before_anything_is_awaited(
         connect(*arguments, **options)
 
 
+@pytest.mark.row(69)
 def test_an_unknown_option_names_the_nearest_one() -> None:
     with pytest.raises(
         TypeError, match=r"connect\(\) got an unknown option 'ping_intervall'.*'ping_interval'"
@@ -188,6 +190,7 @@ async def test_a_failure_is_raised(as_block: bool) -> None:
             await use(connect(f"ws://127.0.0.1:{deaf.getsockname()[1]}/"))
 
 
+@pytest.mark.row(70)
 async def test_cancelling_leaves_nothing_open() -> None:
     asked = asyncio.Event()
 

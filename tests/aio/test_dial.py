@@ -189,6 +189,7 @@ async def test_a_unix_socket_serves(tmp_path: Path) -> None:
     await server.wait_closed()
 
 
+@pytest.mark.row(63)
 async def test_a_socket_of_the_users_serves() -> None:
     async with PLAIN.raw_server(accept) as url:
         sock = socket.create_connection(("127.0.0.1", parse_uri(url).port))
@@ -259,6 +260,7 @@ async def test_the_wrong_name_is_refused(secure: Door, certificate: Certificate)
     assert "other.invalid" in str(error)
 
 
+@pytest.mark.row(66)
 async def test_nothing_is_verified_on_request(secure: Door) -> None:
     async with secure.raw_server(accept) as url:
         opened = await dialled(url, ssl=False)

@@ -66,6 +66,7 @@ def test_a_bad_handler_is_named() -> None:
         serve(handler, port=0)
 
 
+@pytest.mark.row(25, 26, 39)
 async def test_its_states() -> None:
     server = serve(echo, "127.0.0.1", 0)
     assert state(server) == ServerState.NEW

@@ -97,6 +97,7 @@ async def test_it_can_be_given_up_while_it_opens(how: str) -> None:
         assert closed == ("close", 1006, "")
 
 
+@pytest.mark.row(70)
 async def test_it_can_be_given_up_by_the_listener_of_the_upgrade() -> None:
     async with PLAIN.raw_server(lambda peer: peer.accept()) as url:
         ws = WebSocket(url)

@@ -176,6 +176,7 @@ async def test_without_client_tracking(door: Door) -> None:
         assert await ws.recv() == "to all"
 
 
+@pytest.mark.row(31)
 async def test_broadcast(door: Door) -> None:
     async with door.serving(echo) as served:
         one, two, three = [await door.connect(served.url) for _ in range(3)]
@@ -542,6 +543,7 @@ async def test_bad_arguments_fail_before_anything_is_opened(door: Door) -> None:
 # -- other places
 
 
+@pytest.mark.row(75)
 @pytest.mark.parametrize("door", ["epoll", "direct", "transport"], indirect=True)
 async def test_unix_sockets(door: Door, tmp_path: Path) -> None:
     place = str(tmp_path / "socket")

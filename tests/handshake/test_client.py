@@ -69,6 +69,7 @@ class TestBuild:
             b"User-Agent: " + USER_AGENT.encode() + b"\r\n\r\n"
         )
 
+    @pytest.mark.row(50, 56, 57)
     def test_the_most(self) -> None:
         handshake = client(
             ["a", "b"],
@@ -89,6 +90,7 @@ class TestBuild:
         ]
         assert handshake.request.secure
 
+    @pytest.mark.row(55, 56)
     def test_version_8_has_its_own_origin_header(self) -> None:
         headers = client(protocol_version=8, origin="http://o").request.headers
         assert headers["Sec-WebSocket-Version"] == "8"
@@ -103,6 +105,7 @@ class TestBuild:
         assert len(keys) == 3
         assert all(is_key(key) for key in keys)
 
+    @pytest.mark.row(57)
     def test_the_headers_of_the_handshake_win(self) -> None:
         theirs = {"upgrade": "x", "Connection": "x", "Sec-WebSocket-KEY": "x", "Sec-WebSocket-Version": "7"}
         assert client(headers=theirs).build() == client().build()
@@ -142,6 +145,7 @@ class TestBuild:
         with pytest.raises(ValueError, match=r"^header User-Agent: "):
             client(headers={"User-Agent": value})
 
+    @pytest.mark.row(65)
     @pytest.mark.parametrize(
         ("url", "auth", "headers", "authorization"),
         [
@@ -171,6 +175,7 @@ class TestBuild:
     def test_a_string_is_one_subprotocol(self) -> None:
         assert client("chat").request.headers["Sec-WebSocket-Protocol"] == "chat"
 
+    @pytest.mark.row(50)
     @pytest.mark.parametrize(
         ("protocols", "named"),
         [

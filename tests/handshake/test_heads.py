@@ -59,6 +59,7 @@ def test_a_tab_and_bytes_beyond_ascii_pass() -> None:
     assert read([b"a\tb\xff\r\n\r\n"]) == ([b"a\tb\xff", b""], b"")
 
 
+@pytest.mark.row(68)
 @pytest.mark.parametrize(("size", "accepted"), [(255, True), (256, True), (257, False), (10_000, False)])
 @pytest.mark.parametrize("dribbled", [False, True])
 def test_the_size_of_the_head_is_limited(size: int, accepted: bool, dribbled: bool) -> None:

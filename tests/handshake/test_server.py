@@ -242,6 +242,7 @@ class TestReceive:
 
 
 class TestCheck:
+    @pytest.mark.row(40, 41, 42, 43, 45, 46)
     def test_the_errors_are_named(self) -> None:
         for data, kind, text in (
             (head(start="POST / HTTP/1.1"), HandshakeError, "Invalid HTTP method: 'POST'"),
@@ -281,18 +282,21 @@ class TestCheck:
     def test_a_405_names_the_method(self) -> None:
         assert refused(head(start="POST / HTTP/1.1")).response.headers["Allow"] == "GET"
 
+    @pytest.mark.row(41, 47)
     @pytest.mark.parametrize("changes", [{"Upgrade": None}, {"Sec-WebSocket-Version": "12"}])
     def test_a_426_says_what_it_wants_and_closes(self, changes: Mapping[str, str | None]) -> None:
         headers = refused(head(changes)).response.headers
         assert headers["Upgrade"] == "websocket"
         assert headers["Connection"] == "close, Upgrade"
 
+    @pytest.mark.row(43)
     def test_a_wrong_version_is_told_the_right_ones(self) -> None:
         assert (
             refused(head({"Sec-WebSocket-Version": "9"})).response.headers["Sec-WebSocket-Version"] == "13, 8"
         )
         assert "Sec-WebSocket-Version" not in refused(head({"Upgrade": None})).response.headers
 
+    @pytest.mark.row(44)
     @pytest.mark.parametrize(
         ("target", "status"),
         [("/chat", 101), ("/chat?x=/y", 101), ("/chat/", 404), ("/", 404), ("/Chat", 404), ("/%63hat", 404)],
@@ -300,6 +304,7 @@ class TestCheck:
     def test_the_path(self, target: str, status: int) -> None:
         assert judge(head(start=f"GET {target} HTTP/1.1"), ServerOptions(path="/chat")) == status
 
+    @pytest.mark.row(37, 44)
     def test_should_handle_decides_instead_of_the_path(self) -> None:
         options = ServerOptions(path="/chat")
         handshake = ServerHandshake(options, should_handle=lambda request: request.path == "/other")

@@ -10,6 +10,7 @@ from wsline.errors import InvalidURI
 from wsline.handshake.uri import URI, parse_uri, resolve_uri
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize(
     ("url", "uri", "host_header", "normal"),
     [
@@ -73,6 +74,7 @@ def test_user_info_is_percent_decoded_and_not_part_of_the_url(
     assert "userinfo" not in repr(uri)
 
 
+@pytest.mark.row(72, 73)
 @pytest.mark.parametrize(
     ("url", "path", "target"),
     [
@@ -93,6 +95,7 @@ def test_unix_sockets(url: str, path: str, target: str) -> None:
     assert parse_uri(uri.url) == uri
 
 
+@pytest.mark.row(49)
 @pytest.mark.parametrize(
     ("url", "why"),
     [

@@ -259,6 +259,7 @@ def test_each_frame_has_a_key_of_its_own() -> None:
     assert all(data[at + 6 : at + 10] == data[at + 2 : at + 6] for at in range(0, len(data), 10))
 
 
+@pytest.mark.row(62)
 def test_generate_mask_is_asked_for_each_frame() -> None:
     keys = iter([b"abcd", b"\0\0\0\0", b"\xff\xfe\xfd\xfc"])
     writer = make_writer(Role.CLIENT, lambda: next(keys))
@@ -280,6 +281,7 @@ def test_a_server_asks_for_no_mask() -> None:
     assert parse(writer.output.take()) == [Frame(BINARY, b"x")]
 
 
+@pytest.mark.row(62)
 @pytest.mark.parametrize("key", [b"", b"abc", b"abcde", "abcd", bytearray(b"abcd"), None, 5])
 def test_a_masking_key_is_four_bytes(key: Any) -> None:
     writer = make_writer(Role.CLIENT, lambda: key)

@@ -38,7 +38,9 @@ def create_websocket_stream(ws: WebSocket, encoding: str | None = None, *, limit
     When both sides have closed normally (1000, 1001, or no code), reading ends. Otherwise it raises
     `ConnectionResetError`, chained to the `ConnectionClosedError`, and so does `drain`. `writer.close` and
     `writer.write_eof` begin the closing handshake; `writer.transport.abort` cuts the connection. A
-    WebSocket cannot be half-closed: `can_write_eof` says so.
+    WebSocket cannot be half-closed: `can_write_eof` says so. After `write_eof` read on: of what the peer
+    still sends while nobody reads, no more than 1 MiB is kept. Who writes without `drain` is cut off at
+    `max_buffered`, as a slow consumer's sender is.
 
     Args:
         ws: an open WebSocket, which nobody else receives from.
