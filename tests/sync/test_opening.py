@@ -140,11 +140,12 @@ def test_a_client_that_never_asks(dribbles: bool) -> None:
 
 
 def test_an_application_that_takes_too_long() -> None:
-    """Its thread cannot be stopped; the client is told in time all the same."""
+    """Its thread cannot be stopped; the client is told in time all the same, and what it says is too late."""
     go_on = threading.Event()
 
-    def wait(request: Any) -> None:
+    def wait(request: Any) -> Response:
         go_on.wait(5)
+        return Response(200)
 
     with serving(echo, handshake_timeout=0.1, process_request=wait) as (server, url):
         with pytest.raises(InvalidStatus, match="408"):

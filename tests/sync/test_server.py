@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.doors.peer import REQUEST
 from tests.sync.peers import DEADLINE, Task, echo, pair, raw_client, serving, until, url_of
 from wsline import (
     ConnectionClosed,
@@ -62,7 +63,8 @@ def test_a_life() -> None:
         server.start()
 
 
-def test_serve_forever_ends_with_shutdown() -> None:
+def test_serve_forever_ends_with_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsline.sync.server._LOOK_UP", 0.01)
     server = WebSocketServer(echo, "127.0.0.1", 0)
     serving = Task(server.serve_forever)
     until(lambda: state(server) is ServerState.RUNNING)
@@ -376,9 +378,10 @@ def test_who_comes_while_the_server_closes_is_refused() -> None:
             server.state = ServerState.CLOSING
         with pytest.raises(InvalidStatus, match="503"):
             connect(url)
+        peer.sock.sendall(REQUEST + b"\r\n")
+        assert peer.read_head().startswith(b"HTTP/1.1 503 ")
         with server._lock:
             server.state = ServerState.RUNNING
-        assert peer.open()
 
 
 # -- processes

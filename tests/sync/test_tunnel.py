@@ -1,5 +1,6 @@
 """From a proxy to a socket that leads to the server, within a time: what proxies say."""
 
+import importlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -140,3 +141,24 @@ def test_a58_a_silent_proxy_is_given_up() -> None:
         for scheme in ("http", "socks4a", "socks5h"):
             with pytest.raises(TimeoutError):
                 opened(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}", seconds=0.05)
+
+
+def test_a64_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def import_module(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    with pytest.raises(
+        ImportError, match=r"^proxy socks5h://127.0.0.1:1 needs .*: pip install"
+    ):
+        opened("socks5h://127.0.0.1:1")
+
+
+def test_a64_no_proxy_is_there() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        for scheme in ("http", "socks4a"):
+            with pytest.raises(ProxyError, match=r"cannot connect to 127\.0\.0\.1 port") as caught:
+                opened(f"{scheme}://127.0.0.1:{port}")
+            assert isinstance(caught.value.__cause__, ConnectionRefusedError)
