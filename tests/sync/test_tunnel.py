@@ -148,9 +148,7 @@ def test_a64_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", import_module)
-    with pytest.raises(
-        ImportError, match=r"^proxy socks5h://127.0.0.1:1 needs .*: pip install"
-    ):
+    with pytest.raises(ImportError, match=r"^proxy socks5h://127.0.0.1:1 needs .*: pip install"):
         opened("socks5h://127.0.0.1:1")
 
 
