@@ -398,11 +398,11 @@ def handler(ws):
     print("handled", flush=True)
 
 server = WebSocketServer(handler, "127.0.0.1", 0).start()
-print(server.address()[1], flush=True)
 """
 
 # Two connections can be had; the others wait in the backlog.
 STARVE = """
+print(server.address()[1], flush=True)
 import os, resource
 lowest = os.dup(0)
 os.close(lowest)
@@ -412,6 +412,14 @@ server.serve_forever()
 """
 
 RUN = """
+import signal, threading
+
+def tell():
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # until `run` has it
+        time.sleep(0.001)
+    print(server.address()[1], flush=True)
+
+threading.Thread(target=tell).start()
 server.run()
 print("closed", flush=True)
 """
