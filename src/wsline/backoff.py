@@ -5,13 +5,17 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from .errors import ConnectionClosed, InvalidStatus, NoResponse, ProxyError
+from .errors import ConnectionClosed, InvalidStatus, NoResponse, ProxyError, TLSError
 from .options import ClientOptions
 
 __all__ = ["Backoff", "is_transient"]
 
 # What a SOCKS proxy says when it cannot reach the server, for now: RFC 1928 §6, and 91 of SOCKS4.
 _SOCKS_UNREACHABLE: Final = frozenset({1, 3, 4, 5, 6, 91})
+
+
+# Of an `ssl.SSLEOFError`; the module is for doors only.
+_SSL_ERROR_EOF: Final = 8
 
 
 class Backoff:
@@ -57,10 +61,11 @@ def is_transient(error: BaseException) -> bool:
         return _is_proxy_transient(error)
     if isinstance(error, InvalidStatus):
         return error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if isinstance(error, OSError):  # a timeout is one as well
-        # A certificate that is not accepted is a ValueError too: it stays what it is.
-        return not isinstance(error, ValueError) and not isinstance(error.__cause__, ValueError)
-    return isinstance(error, NoResponse | ConnectionClosed)
+    if isinstance(error, TLSError):
+        # Certificates and versions stay what they are; a peer that hung up may have been restarted.
+        return getattr(error.__cause__, "errno", None) == _SSL_ERROR_EOF
+    # A timeout is an OSError as well.
+    return isinstance(error, OSError | NoResponse | ConnectionClosed)
 
 
 def _is_proxy_transient(error: ProxyError) -> bool:
