@@ -296,7 +296,7 @@ class ClientOptions(Options):
             (RFC 8305); `None`: one after the other has failed.
         reconnect_delay: longest delay before the first new attempt in `async for`; each is drawn evenly
             between 0 and the longest, which is multiplied by `reconnect_factor` each time, up to
-            `reconnect_max_delay`. A connection that lived for longer than that begins anew.
+            `reconnect_max_delay`. A connection that outlives the present longest brings it down again.
         reconnect_factor: see there.
         reconnect_max_delay: the limit of all these delays.
         process_exception: called in `async for` with the exception of a failed attempt; returns `None` to
