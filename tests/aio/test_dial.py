@@ -199,6 +199,19 @@ async def test_a_socket_of_the_users_serves() -> None:
         assert sock.fileno() == -1
 
 
+async def test_a64_a_proxy_leads_there() -> None:
+    async def script(peer: Peer) -> None:
+        assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(
+            b"CONNECT nowhere.invalid:80 HTTP/1.1\r\n"
+        )
+        peer.writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await accept(peer)
+
+    async with PLAIN.raw_server(script) as url:
+        opened = await dialled("ws://nowhere.invalid/", proxy=url.replace("ws:", "http:"))
+        await hang_up(opened)
+
+
 async def test_a_closed_socket_of_the_users_is_an_error() -> None:
     sock = socket.socket()
     sock.close()
