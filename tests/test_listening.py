@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wsline import listening
-from wsline.listening import must_resolve
+from wsline.listening import check_port, must_resolve
 from wsline.options import ServerOptions
 
 
@@ -334,3 +334,14 @@ def test_an_abstract_unix_socket(opened: Opened) -> None:
     assert connects(socket.AF_UNIX, name)
     with pytest.raises(OSError, match="Address already in use"):
         listen(opened, None, unix_path=name)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "80", 1.5])
+def test_what_is_no_port(port: Any) -> None:
+    with pytest.raises(ValueError, match="must be 0 to 65535"):
+        check_port(port)
+
+
+@pytest.mark.parametrize("port", [None, 0, 65535])
+def test_what_is_a_port(port: Any) -> None:
+    check_port(port)

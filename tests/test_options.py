@@ -10,8 +10,18 @@ from typing import Any
 
 import pytest
 
-from wsline.keywords import ClientKeywords, Keywords, ServerKeywords
-from wsline.options import ANY, SAME_HOST, ClientOptions, Options, OriginRule, ServerOptions, pairs
+from wsline.handshake.http_options import HTTPOptions
+from wsline.keywords import ClientKeywords, HeadKeywords, HTTPKeywords, Keywords, ServerKeywords
+from wsline.options import (
+    ANY,
+    SAME_HOST,
+    ClientOptions,
+    HeadOptions,
+    Options,
+    OriginRule,
+    ServerOptions,
+    pairs,
+)
 
 MOST = 2**63 - 1
 SECOND = "a finite number of seconds above 0"
@@ -63,7 +73,13 @@ class Context(ssl.SSLContext):
 
 EITHER = Context(ssl.PROTOCOL_TLS_CLIENT)
 
+HEAD_KINDS: dict[str, Kind] = {
+    "max_head_size": size(128),
+    "max_head_line": size(64),
+    "max_headers": size(8),
+}
 KINDS: dict[str, Kind] = {
+    **HEAD_KINDS,
     "max_payload": size(0, "no limit"),
     "max_fragments": size(1, "no limit"),
     "max_buffered_chunks": size(1, "no limit"),
@@ -85,9 +101,6 @@ KINDS: dict[str, Kind] = {
     "max_queue": size(1),
     "high_water": size(0),
     "max_buffered": size(0, "no limit"),
-    "max_head_size": size(128),
-    "max_head_line": size(64),
-    "max_headers": size(8),
 }
 CLIENT_KINDS: dict[str, Kind] = {
     "protocol_version": Kind("13 or 8", [13, 8], [0, 12, 14, -13], ["13", None, True, 13.0]),
@@ -143,6 +156,19 @@ CLIENT_KINDS: dict[str, Kind] = {
     "process_exception": CALLABLE,
     "on_reconnect": CALLABLE,
 }
+LISTEN_KINDS: dict[str, Kind] = {
+    "backlog": size(1),
+    "max_connections": size(1, "no limit"),
+    "sock": SOCKET,
+    "unix_path": TEXT,
+    "ssl": Kind(
+        "an ssl.SSLContext for servers, or None",
+        [None, SERVERS, EITHER],
+        [],
+        [True, False, 0, "yes", CLIENTS],
+    ),
+    "reuse_port": FLAG,
+}
 SERVER_KINDS: dict[str, Kind] = {
     "path": Kind(
         'a string that begins with "/", or None', [None, "/", "/a"], ["", "a", "a/"], [b"/", 5, True]
@@ -157,26 +183,30 @@ SERVER_KINDS: dict[str, Kind] = {
     "verify_client": CALLABLE,
     "process_request": CALLABLE,
     "client_tracking": FLAG,
-    "backlog": size(1),
-    "max_connections": size(1, "no limit"),
+    "web_socket": Kind("a class or None", [None, object], [], ["WebSocket", object(), True]),
     "max_connections_per_ip": size(1, "no limit"),
-    "sock": SOCKET,
-    "unix_path": TEXT,
-    "ssl": Kind(
-        "an ssl.SSLContext for servers, or None",
-        [None, SERVERS, EITHER],
-        [],
-        [True, False, 0, "yes", CLIENTS],
-    ),
-    "reuse_port": FLAG,
+    **LISTEN_KINDS,
+}
+HTTP_KINDS: dict[str, Kind] = {
+    **HEAD_KINDS,
+    **LISTEN_KINDS,
+    "max_body": size(0),
+    "header_timeout": seconds("no limit"),
+    "body_timeout": seconds("no limit"),
+    "idle_timeout": seconds("no limit"),
+    "write_timeout": seconds("no limit"),
 }
 
 EVERY = [
     *((ClientOptions, name, kind) for name, kind in (KINDS | CLIENT_KINDS).items()),
     *((ServerOptions, name, kind) for name, kind in (KINDS | SERVER_KINDS).items()),
     *((Options, name, kind) for name, kind in KINDS.items()),
+    *((HTTPOptions, name, kind) for name, kind in HTTP_KINDS.items()),
+    *((HeadOptions, name, kind) for name, kind in HEAD_KINDS.items()),
 ]
-CLASSES: dict[type[Options], tuple[set[str], type]] = {
+CLASSES: dict[type[HeadOptions], tuple[set[str], type]] = {
+    HeadOptions: (set(HEAD_KINDS), HeadKeywords),
+    HTTPOptions: (set(HTTP_KINDS), HTTPKeywords),
     Options: (set(KINDS), Keywords),
     ClientOptions: (set(KINDS | CLIENT_KINDS), ClientKeywords),
     ServerOptions: (set(KINDS | SERVER_KINDS), ServerKeywords),
@@ -184,7 +214,7 @@ CLASSES: dict[type[Options], tuple[set[str], type]] = {
 
 
 @pytest.mark.parametrize("options", CLASSES)
-def test_every_option_is_tested_here_and_typed_for_the_doors(options: type[Options]) -> None:
+def test_every_option_is_tested_here_and_typed_for_the_doors(options: type[HeadOptions]) -> None:
     tested, keywords = CLASSES[options]
     names = {each.name for each in fields(options)}
     assert names == tested
@@ -193,14 +223,14 @@ def test_every_option_is_tested_here_and_typed_for_the_doors(options: type[Optio
 
 
 @pytest.mark.parametrize(("options", "name", "kind"), EVERY)
-def test_what_an_option_may_be(options: type[Options], name: str, kind: Kind) -> None:
+def test_what_an_option_may_be(options: type[HeadOptions], name: str, kind: Kind) -> None:
     assert kind.good
     for value in kind.good:
         assert getattr(options(**{name: value}), name) is value
 
 
 @pytest.mark.parametrize(("options", "name", "kind"), EVERY)
-def test_what_an_option_may_not_be(options: type[Options], name: str, kind: Kind) -> None:
+def test_what_an_option_may_not_be(options: type[HeadOptions], name: str, kind: Kind) -> None:
     assert kind.bad or kind.wrong
     for value, error in [(bad, ValueError) for bad in kind.bad] + [
         (wrong, TypeError) for wrong in kind.wrong
@@ -212,7 +242,7 @@ def test_what_an_option_may_not_be(options: type[Options], name: str, kind: Kind
 
 
 @pytest.mark.parametrize("options", CLASSES)
-def test_the_defaults_are_allowed(options: type[Options]) -> None:
+def test_the_defaults_are_allowed(options: type[HeadOptions]) -> None:
     made = options()
     again = options(**{each.name: getattr(made, each.name) for each in fields(options)})
     assert again == made

@@ -10,10 +10,18 @@ from .handshake.http1 import Request, Response
 from .handshake.server import VerifyInfo
 from .options import OriginRule
 
-__all__ = ["ClientKeywords", "Keywords", "ServerKeywords"]
+__all__ = ["ClientKeywords", "HTTPKeywords", "HeadKeywords", "Keywords", "ServerKeywords"]
 
 
-class Keywords(TypedDict, total=False):
+class HeadKeywords(TypedDict, total=False):
+    """See `options.HeadOptions`."""
+
+    max_head_size: int
+    max_head_line: int
+    max_headers: int
+
+
+class Keywords(HeadKeywords, total=False):
     """See `options.Options`."""
 
     max_payload: int | None
@@ -32,9 +40,6 @@ class Keywords(TypedDict, total=False):
     max_queue: int
     high_water: int
     max_buffered: int | None
-    max_head_size: int
-    max_head_line: int
-    max_headers: int
 
 
 class ClientKeywords(Keywords, total=False):
@@ -73,9 +78,26 @@ class ServerKeywords(Keywords, total=False):
     verify_client: Callable[[VerifyInfo], object] | None
     process_request: Callable[[Request], Response | Awaitable[Response | None] | None] | None
     client_tracking: bool
+    web_socket: type | None
     backlog: int
     max_connections: int | None
     max_connections_per_ip: int | None
+    sock: socket.socket | None
+    unix_path: str | None
+    ssl: tls.SSLContext | None
+    reuse_port: bool
+
+
+class HTTPKeywords(HeadKeywords, total=False):
+    """See `handshake.http_options.HTTPOptions`."""
+
+    max_body: int
+    header_timeout: float | None
+    body_timeout: float | None
+    idle_timeout: float | None
+    write_timeout: float | None
+    max_connections: int | None
+    backlog: int
     sock: socket.socket | None
     unix_path: str | None
     ssl: tls.SSLContext | None

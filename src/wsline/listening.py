@@ -8,9 +8,19 @@ import stat
 from collections.abc import Iterable
 from typing import Any, Final
 
+from .handshake.http_options import HTTPOptions
 from .options import ServerOptions
 
-__all__ = ["EXHAUSTED", "LOG_INTERVAL", "MOST_ACCEPTED", "PAUSE", "must_resolve", "open_sockets"]
+__all__ = [
+    "EXHAUSTED",
+    "LOG_INTERVAL",
+    "MOST_ACCEPTED",
+    "PAUSE",
+    "ListenOptions",
+    "check_port",
+    "must_resolve",
+    "open_sockets",
+]
 
 logger: Final = logging.getLogger("wsline")
 
@@ -22,16 +32,29 @@ EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 PAUSE: Final = 1.0
 LOG_INTERVAL: Final = 10.0
 
+ListenOptions = ServerOptions | HTTPOptions
+"""Which have `sock`, `unix_path`, `backlog` and `reuse_port`."""
+
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
-def must_resolve(host: str | None, options: ServerOptions) -> bool:
+def check_port(port: int | None) -> None:
+    """Judge a port that was given as an argument.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if port is not None and not (isinstance(port, int) and 0 <= port <= 65535):
+        raise ValueError(f"port={port!r}: must be 0 to 65535")
+
+
+def must_resolve(host: str | None, options: ListenOptions) -> bool:
     """Tell whether the door must look up the addresses of `host` (`getaddrinfo` with `AI_PASSIVE`)."""
     return host is not None and options.sock is None and options.unix_path is None
 
 
 def open_sockets(
-    port: int, options: ServerOptions, addresses: Iterable[tuple[Any, ...]]
+    port: int, options: ListenOptions, addresses: Iterable[tuple[Any, ...]]
 ) -> list[socket.socket]:
     """Open the listening sockets; they do not block.
 
@@ -56,7 +79,7 @@ def open_sockets(
     return _listen_at_all(places, options) if places else [_listen_everywhere(port, options)]
 
 
-def _listen_at_all(places: list[tuple[int, Any]], options: ServerOptions) -> list[socket.socket]:
+def _listen_at_all(places: list[tuple[int, Any]], options: ListenOptions) -> list[socket.socket]:
     opened: list[socket.socket] = []
     missing: list[OSError] = []
     try:
@@ -81,7 +104,7 @@ def _listen_at_all(places: list[tuple[int, Any]], options: ServerOptions) -> lis
     return opened
 
 
-def _listen_everywhere(port: int, options: ServerOptions) -> socket.socket:
+def _listen_everywhere(port: int, options: ListenOptions) -> socket.socket:
     if socket.has_dualstack_ipv6():
         try:
             return _listen(socket.AF_INET6, ("::", port), options, dual_stack=True)
@@ -91,7 +114,7 @@ def _listen_everywhere(port: int, options: ServerOptions) -> socket.socket:
     return _listen(socket.AF_INET, ("0.0.0.0", port), options)
 
 
-def _listen(family: int, address: object, options: ServerOptions, dual_stack: bool = False) -> socket.socket:
+def _listen(family: int, address: object, options: ListenOptions, dual_stack: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family == getattr(socket, "AF_UNIX", None):

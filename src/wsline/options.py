@@ -17,7 +17,16 @@ from typing import Any, Final, NamedTuple, Self
 
 from .spec import SUPPORTED_VERSIONS
 
-__all__ = ["ANY", "BINARY_TYPES", "SAME_HOST", "ClientOptions", "Options", "OriginRule", "ServerOptions"]
+__all__ = [
+    "ANY",
+    "BINARY_TYPES",
+    "SAME_HOST",
+    "ClientOptions",
+    "HeadOptions",
+    "Options",
+    "OriginRule",
+    "ServerOptions",
+]
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -82,6 +91,7 @@ _PROXY = Check(
     "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
 )
 _CALLABLE = Check("a callable or None", (), lambda value: value is None or callable(value))
+_CLASS = Check("a class or None", (type, NoneType))
 _TEXT = Check("a string or None", (str, NoneType))
 _VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
 _AUTH = Check(
@@ -175,58 +185,15 @@ def _of_text(origin: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What clients and servers have in common.
+class HeadOptions:
+    """The limits of HTTP heads, which all have.
 
     Attributes:
-        max_payload: largest message accepted, in bytes, over all its fragments; more closes with
-            1009 (`ws`: maxPayload, there 100 MiB). `None`: no limit.
-        max_fragments: most frames of one message, empty ones included; more closes with 1008
-            (`ws`: maxFragments). `None`: no limit.
-        max_buffered_chunks: most reads from the socket for one frame; more closes with 1008
-            (`ws`: maxBufferedChunks). `None`: no limit.
-        max_pending_auto_pongs: most automatic pongs waiting for a peer that does not read; more
-            cuts the connection (`ws`: maxPendingAutoPongs). `None`: no limit.
-        auto_pong: answer pings (`ws`: autoPong).
-        skip_utf8_validation: take ill-formed UTF-8 in text messages and close reasons, replacing
-            what cannot be decoded by U+FFFD (`ws`: skipUTF8Validation).
-        handshake_timeout: longest time of the whole opening handshake, TLS included.
-        close_timeout: longest time from the start of the closing handshake until the connection is
-            cut (`ws`: closeTimeout, there 30).
-        ping_interval: time between keepalive pings; `None`: no keepalive.
-        ping_timeout: longest silence of the peer after a keepalive ping; `None`: never cut.
-        write_timeout: longest time in which the peer takes nothing of what waits to be sent;
-            `None`: never cut.
-        binary_type: what a binary message is received as: `"bytes"`, `"bytearray"`, `"memoryview"`, or
-            `"fragments"`, a list of the payloads of its frames (`ws`: binaryType).
-        allow_synchronous_events: several events may happen in one turn of the loop. `False`: one at a
-            time, as in browsers, which is slower (`ws`: allowSynchronousEvents).
-        max_queue: received messages kept for `recv()` before reading pauses; it also pauses not
-            before 64 KiB are kept.
-        high_water: bytes waiting to be sent above which awaiting `send()` waits.
-        max_buffered: bytes waiting to be sent, beside the message being sent, above which the peer
-            is cut off as a slow consumer; `None`: no limit.
         max_head_size: largest request or response head, in bytes.
         max_head_line: longest line in it, in bytes.
         max_headers: most headers in it.
     """
 
-    max_payload: int | None = _option(16 * MIB, _size(0, none="no limit"))
-    max_fragments: int | None = _option(131072, _size(1, none="no limit"))
-    max_buffered_chunks: int | None = _option(262144, _size(1, none="no limit"))
-    max_pending_auto_pongs: int | None = _option(60, _size(1, none="no limit"))
-    auto_pong: bool = _option(True, _FLAG)
-    skip_utf8_validation: bool = _option(False, _FLAG)
-    handshake_timeout: float | None = _option(10.0, _seconds(none="no limit"))
-    close_timeout: float = _option(10.0, _seconds())
-    ping_interval: float | None = _option(20.0, _seconds(none="no keepalive"))
-    ping_timeout: float | None = _option(20.0, _seconds(none="no limit"))
-    write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
-    binary_type: str = _option("bytes", _FORM)
-    allow_synchronous_events: bool = _option(True, _FLAG)
-    max_queue: int = _option(16, _size(1))
-    high_water: int = _option(64 * KIB, _size(0))
-    max_buffered: int | None = _option(16 * MIB, _size(0, none="no limit"))
     max_head_size: int = _option(16 * KIB, _size(128))
     max_head_line: int = _option(8 * KIB, _size(64))
     max_headers: int = _option(100, _size(8))
@@ -261,6 +228,58 @@ class Options:
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise TypeError(f"{caller}() got an unknown option {name!r}{hint}")
         return cls(**keywords)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(HeadOptions):
+    """What clients and servers have in common.
+
+    Attributes:
+        max_payload: largest message accepted, in bytes, over all its fragments; more closes with
+            1009 (`ws`: maxPayload, there 100 MiB). `None`: no limit.
+        max_fragments: most frames of one message, empty ones included; more closes with 1008
+            (`ws`: maxFragments). `None`: no limit.
+        max_buffered_chunks: most reads from the socket for one frame; more closes with 1008
+            (`ws`: maxBufferedChunks). `None`: no limit.
+        max_pending_auto_pongs: most automatic pongs waiting for a peer that does not read; more
+            cuts the connection (`ws`: maxPendingAutoPongs). `None`: no limit.
+        auto_pong: answer pings (`ws`: autoPong).
+        skip_utf8_validation: take ill-formed UTF-8 in text messages and close reasons, replacing
+            what cannot be decoded by U+FFFD (`ws`: skipUTF8Validation).
+        handshake_timeout: longest time of the whole opening handshake, TLS included.
+        close_timeout: longest time from the start of the closing handshake until the connection is
+            cut (`ws`: closeTimeout, there 30).
+        ping_interval: time between keepalive pings; `None`: no keepalive.
+        ping_timeout: longest silence of the peer after a keepalive ping; `None`: never cut.
+        write_timeout: longest time in which the peer takes nothing of what waits to be sent;
+            `None`: never cut.
+        binary_type: what a binary message is received as: `"bytes"`, `"bytearray"`, `"memoryview"`, or
+            `"fragments"`, a list of the payloads of its frames (`ws`: binaryType).
+        allow_synchronous_events: several events may happen in one turn of the loop. `False`: one at a
+            time, as in browsers, which is slower (`ws`: allowSynchronousEvents).
+        max_queue: received messages kept for `recv()` before reading pauses; it also pauses not
+            before 64 KiB are kept.
+        high_water: bytes waiting to be sent above which awaiting `send()` waits.
+        max_buffered: bytes waiting to be sent, beside the message being sent, above which the peer
+            is cut off as a slow consumer; `None`: no limit.
+    """
+
+    max_payload: int | None = _option(16 * MIB, _size(0, none="no limit"))
+    max_fragments: int | None = _option(131072, _size(1, none="no limit"))
+    max_buffered_chunks: int | None = _option(262144, _size(1, none="no limit"))
+    max_pending_auto_pongs: int | None = _option(60, _size(1, none="no limit"))
+    auto_pong: bool = _option(True, _FLAG)
+    skip_utf8_validation: bool = _option(False, _FLAG)
+    handshake_timeout: float | None = _option(10.0, _seconds(none="no limit"))
+    close_timeout: float = _option(10.0, _seconds())
+    ping_interval: float | None = _option(20.0, _seconds(none="no keepalive"))
+    ping_timeout: float | None = _option(20.0, _seconds(none="no limit"))
+    write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
+    binary_type: str = _option("bytes", _FORM)
+    allow_synchronous_events: bool = _option(True, _FLAG)
+    max_queue: int = _option(16, _size(1))
+    high_water: int = _option(64 * KIB, _size(0))
+    max_buffered: int | None = _option(16 * MIB, _size(0, none="no limit"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +370,7 @@ class ServerOptions(Options):
         process_request: called with each request, also those that ask for no WebSocket; returns
             `None` to go on, or a `Response`. May be a coroutine function.
         client_tracking: keep the set `clients` (`ws`: clientTracking).
+        web_socket: the class of the server's WebSockets, a subclass of `WebSocket` (`ws`: WebSocket).
         backlog: length of the queue of connections not yet accepted (`ws`: backlog).
         max_connections: most connections at a time; more get 503. `None`: no limit.
         max_connections_per_ip: the same for one address.
@@ -366,6 +386,7 @@ class ServerOptions(Options):
     verify_client: Callable[..., Any] | None = _option(None, _CALLABLE)
     process_request: Callable[..., Any] | None = _option(None, _CALLABLE)
     client_tracking: bool = _option(True, _FLAG)
+    web_socket: Any = _option(None, _CLASS)
     backlog: int = _option(511, _size(1))
     max_connections: int | None = _option(None, _size(1, none="no limit"))
     max_connections_per_ip: int | None = _option(None, _size(1, none="no limit"))

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+import wsline.aio.reactor
 from wsline.aio import listener
-from wsline.aio.listener import Acceptor, open_sockets
+from wsline.aio.channel import Channel
+from wsline.aio.listener import Acceptor, Listener, open_sockets
+from wsline.handshake.http_options import HTTPOptions
 from wsline.options import ServerOptions
 
 
@@ -222,3 +225,26 @@ async def test_another_error_is_the_loops() -> None:
     assert accepted == ["a"], "it goes on"
     (problem,) = problems
     assert problem["exception"].errno == errno.EPERM
+
+
+# -- Listener
+
+
+@pytest.mark.parametrize("available", [True, False])
+async def test_a_channel_is_made_of_each_connection(available: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsline.aio.reactor, "AVAILABLE", available)
+    channels: list[Channel] = []
+    here = Listener(HTTPOptions(), None, channels.append)
+    assert here.addresses == []
+    await here.open("127.0.0.1", 0)
+    (address,) = here.addresses
+    with socket.create_connection(address) as sock:
+        async with asyncio.timeout(10):
+            while not channels:
+                await asyncio.sleep(0.001)
+        assert channels[0].remote_address == sock.getsockname()
+        here.close()
+        assert not connects(socket.AF_INET, address)
+        assert not channels[0].closed, "it lives on"
+        channels[0].abort()
+        await asyncio.sleep(0)

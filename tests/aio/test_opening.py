@@ -11,9 +11,10 @@ import pytest
 from tests.aio.recording import RecordingChannel, give
 from tests.doors.door import until
 from tests.doors.peer import BINARY, REQUEST, TEXT, frame
-from wsline import Headers, Request, Response, WebSocket, WebSocketServer, serve
-from wsline.aio.opening import ServerOpening
+from wsline import HandshakeError, Headers, Request, Response, WebSocket, WebSocketServer, serve
+from wsline.aio.opening import Hooks, ServerOpening
 from wsline.aio.timers import NEVER, Deadlines
+from wsline.aio.upgrades import UpgradeSocket
 from wsline.handshake.server import VerifyInfo
 from wsline.options import ServerOptions
 from wsline.wire.kernels import Output
@@ -221,6 +222,7 @@ def fails(*arguments: object) -> Awaitable[None]:
     [
         {"process_request": fails},
         {"process_request": lambda request: "no response"},
+        {"process_request": lambda request: Response(204, body="a fault")},
         {"verify_client": fails},
         {"handle_protocols": lambda offered, request: "not offered"},
     ],
@@ -313,16 +315,28 @@ class Asked:
         self.opened: list[tuple[Any, ...]] = []
         self.ended = 0
         self.is_busy = False
+        self.failed: list[Exception] = []
+        self.errors: list[tuple[HandshakeError, UpgradeSocket, Request]] = []
+        self.takes_errors = False
         self.deadlines = Deadlines(asyncio.get_running_loop())
         self.opening = ServerOpening(
             self.channel,
             ServerOptions(**options),
             self.deadlines,
-            lambda: "no" if self.is_busy else None,
-            lambda headers, request: None,
-            lambda *arguments: self.opened.append(arguments),
-            self.end,
+            Hooks(
+                should_handle=lambda request: True,
+                busy=lambda channel: "no" if self.is_busy else None,
+                on_headers=lambda headers, request: None,
+                on_open=lambda *arguments: self.opened.append(arguments),
+                on_client_error=self.take_error,
+                on_fail=self.failed.append,
+                on_end=self.end,
+            ),
         )
+
+    def take_error(self, error: HandshakeError, socket: UpgradeSocket, request: Request) -> bool:
+        self.errors.append((error, socket, request))
+        return self.takes_errors
 
     def end(self, opening: ServerOpening) -> None:
         assert opening is self.opening
@@ -426,7 +440,7 @@ async def test_the_end_of_the_server_is_told_once() -> None:
     asked.opening.abort()
     assert asked.answer.startswith(b"HTTP/1.1 503 ")
     assert not asked.channel.closed
-    assert asked.opening.armed_at < NEVER
+    assert asked.channel.consumer.armed_at < NEVER
     asked.opening.abort()
     assert asked.channel.closed
     assert asked.ended == 1
@@ -456,9 +470,9 @@ async def test_a_refused_client_is_cut_in_the_end() -> None:
     asked.is_busy = True
     asked.say(ASK)
     assert asked.answer.startswith(b"HTTP/1.1 503 ")
-    asked.say(b"more")
+    give(asked.channel.consumer, b"more")
     assert not asked.channel.closed
-    asked.opening.on_deadline(0)
+    asked.channel.consumer.on_deadline(0)
     assert asked.channel.closed
     assert (asked.opened, asked.ended) == ([], 1)
     asked.opening.on_lost(None)

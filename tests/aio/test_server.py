@@ -47,7 +47,7 @@ def url_of(server: WebSocketServer) -> str:
     "places", [{}, {"port": 0, "unix_path": "x"}, {"sock": socket.socket(), "port": 0}], ids=str
 )
 def test_it_listens_at_one_place(places: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match='One and only one of the "port", "sock", or "unix_path" options'):
+    with pytest.raises(TypeError, match='One and only one of the "port", "sock", "unix_path", "server", or'):
         WebSocketServer(**places)
     for each in places.values():
         if isinstance(each, socket.socket):
@@ -310,7 +310,8 @@ async def test_a_connection_that_breaks_while_it_is_accepted(caplog: pytest.LogC
 
     async with serve(echo, "127.0.0.1", 0) as server:
         with caplog.at_level("INFO", "wsline"):
-            server._on_accepted(Broken(socket.AF_INET, socket.SOCK_STREAM))
+            assert server._listener is not None
+            server._listener._on_accepted(Broken(socket.AF_INET, socket.SOCK_STREAM))
         assert "lost while it was accepted" in caplog.text
         async with connect(url_of(server)):
             pass
@@ -377,6 +378,16 @@ async def test_a_request_that_is_judged_too_late_is_refused() -> None:
     server.state = ServerState.RUNNING
     server.close()
     await server.wait_closed()
+
+
+async def test_a_second_signal_cuts_where_there_are_only_listeners() -> None:
+    async with WebSocketServer(host="127.0.0.1", port=0) as server:
+        ws = await connect(url_of(server))
+        ws.pause()
+        server._on_signal()
+        server._on_signal()
+        await server.wait_closed()
+        ws.terminate()
 
 
 async def test_waiting_for_a_server_that_was_not_started() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
+import wsline.aio.listener
 import wsline.aio.reactor
-import wsline.aio.server
 from tests.doors.door import Certificate, Door
 from wsline.aio.reactor import SocketChannel
 
@@ -44,7 +44,7 @@ def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, certif
     """The way the bytes go: over the reactor, watched by the loop itself, or over asyncio's transports."""
     name = request.param
     if name == "direct":
-        monkeypatch.setattr(wsline.aio.server, "SocketChannel", partial(SocketChannel, direct=True))
+        monkeypatch.setattr(wsline.aio.listener, "SocketChannel", partial(SocketChannel, direct=True))
     if name == "transport":
         monkeypatch.setattr(wsline.aio.reactor, "AVAILABLE", False)
     return Door(name, certificate if name == "tls" else None)

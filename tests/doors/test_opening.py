@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import wsline.aio.opening
+import wsline.aio.upgrades
 from tests.doors.door import DEADLINE, Door, echo, until
 from tests.doors.peer import PING, REQUEST, TEXT, Peer
 from wsline import (
@@ -350,7 +350,7 @@ async def test_an_application_that_never_answers(door: Door) -> None:
 
 
 async def test_a_refused_client_that_stays_is_cut(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wsline.aio.opening, "_LINGER", 0.05)
+    monkeypatch.setattr(wsline.aio.upgrades, "LINGER", 0.05)
     async with door.serving(echo) as served, door.raw_client(served.port) as peer:
         peer.writer.write(b"nonsense\r\n\r\n")
         peer.writer.write(b"more nonsense")

@@ -12,6 +12,7 @@ from wsline.handshake.heads import (
     HeadError,
     HeadLines,
     check_header_line,
+    is_target,
     parse_request_line,
     parse_status_line,
 )
@@ -157,3 +158,34 @@ def test_header_lines(line: bytes) -> None:
 def test_header_lines_that_are_none(line: bytes) -> None:
     with pytest.raises(HeadError, match=r"^Invalid HTTP header line: "):
         check_header_line(line)
+
+
+@pytest.mark.parametrize(
+    ("target", "good"),
+    [
+        ("/", True),
+        ("/a?b", True),
+        ("//a/b", True),
+        ("http://a", True),
+        ("WSS://A/x", True),
+        ("http://a?x", True),
+        ("http://b/", False),
+        ("http://a:80/", False),
+        ("http://u@a/", False),
+        ("ftp://a/", False),
+        ("a", False),
+        ("*", False),
+        ("a:80", False),
+    ],
+)
+def test_targets(target: str, good: bool) -> None:
+    assert is_target(target, "a") is good
+
+
+def test_trailers_come_without_a_start_line() -> None:
+    lines = HeadLines(Options(max_headers=8), start_line=False)
+    assert list(lines.feed(b"a: b\r\n" * 8 + b"\r\nrest")) == [b"a: b"] * 8 + [b""]
+    assert lines.rest == b"rest"
+    lines = HeadLines(Options(max_headers=8), start_line=False)
+    with pytest.raises(HeadError, match="more than 8 headers"):
+        list(lines.feed(b"a: b\r\n" * 9))

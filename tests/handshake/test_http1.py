@@ -81,7 +81,7 @@ class TestRequest:
         request.attributes["user"] = "ann"
         request.remote_address = ("127.0.0.1", 5)
         assert other.attributes == {}
-        assert (request.secure, other.remote_address) == (False, None)
+        assert (request.secure, other.remote_address, other.body) == (False, None, b"")
 
 
 class TestResponse:
@@ -100,6 +100,13 @@ class TestResponse:
             b"Content-Length: 3\r\n\r\n<p>"
         )
         assert response.headers["Content-Length"] == "99"
+
+    def test_a_connection_can_go_on_and_a_body_be_left_out(self) -> None:
+        response = Response(200, {"Content-Type": "text/html"}, b"<p>")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n"
+        assert response.build(keep_alive=True) == head + b"\r\n<p>"
+        assert response.build(keep_alive=True, with_body=False) == head + b"\r\n"
+        assert response.build(with_body=False) == head + b"Connection: close\r\n\r\n"
 
     def test_an_empty_body_has_a_length_and_no_type(self) -> None:
         assert Response(401).build() == (

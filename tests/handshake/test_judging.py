@@ -105,3 +105,16 @@ def test_a_client_that_is_refused() -> None:
 def test_an_answer_of_another_type() -> None:
     with pytest.raises(TypeError, match="process_request returned str: must return a Response or None"):
         ask(request(), process_request=lambda request: "text")
+
+
+def test_something_else_can_be_checked() -> None:
+    def check(request: Request) -> None:
+        if "Upgrade" in request.headers:
+            raise HandshakeError("not here")
+
+    options = ServerOptions()
+    for upgrade, outcome in (("", "one"), ("websocket", None)):
+        questions = judge(ServerHandshake(options), options, request(Upgrade=upgrade), check)
+        with pytest.raises(StopIteration if outcome else HandshakeError) as caught:
+            next(questions)
+        assert getattr(caught.value, "value", None) == outcome

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar, overload
 
 __all__ = ["Emitter", "EventSource", "Listener", "count_parameters", "is_coroutine_function"]
@@ -38,8 +38,12 @@ class Listener:
         self.is_coroutine = is_coroutine_function(function)
         self._on_error = on_error
 
+    def ask(self, *arguments: Any) -> Any:
+        """Return what the function returns: of a coroutine function the coroutine."""
+        return self.function(*arguments[: self.arity])
+
     def __call__(self, *arguments: Any) -> None:
-        result = self.function(*arguments[: self.arity])
+        result = self.ask(*arguments)
         if self.is_coroutine:
             task = asyncio.ensure_future(result)
             _running.add(task)
@@ -146,10 +150,15 @@ class Emitter:
         listeners = self._listeners.get(event)
         if not listeners:
             return False
-        for each in tuple(listeners):
-            if not each.once or self._remove(event, each):
-                each(*arguments)
+        for each in self.take(event):
+            each(*arguments)
         return True
+
+    def take(self, event: str) -> Iterator[Listener]:
+        """Yield the listeners that are due for an event, in their order; those for one event are detached."""
+        for each in tuple(self.listeners(event)):
+            if not each.once or self._remove(event, each):
+                yield each
 
     def clear(self) -> None:
         """Detach all listeners."""

@@ -1,4 +1,4 @@
-"""Listening sockets: bind them, and accept from them."""
+"""Listening sockets: bind them, accept from them, and make channels of what comes."""
 
 import asyncio
 import logging
@@ -7,15 +7,93 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .. import listening
-from ..listening import EXHAUSTED, LOG_INTERVAL, MOST_ACCEPTED, PAUSE, must_resolve
-from ..options import ServerOptions
+from ..listening import EXHAUSTED, LOG_INTERVAL, MOST_ACCEPTED, PAUSE, ListenOptions, must_resolve
+from . import reactor
+from .channel import Channel
+from .reactor import SocketChannel, reactor_of
+from .tls import TLSChannel
+from .transport import TransportProtocol
 
-__all__ = ["Acceptor", "open_sockets"]
+__all__ = ["Acceptor", "Listener", "open_sockets"]
 
 logger: Final = logging.getLogger("wsline")
 
 
-async def open_sockets(host: str | None, port: int, options: ServerOptions) -> list[socket.socket]:
+class Listener:
+    """Listens, and makes a channel of each connection.
+
+    Args:
+        options: has what there is to know beside host and port.
+        tls_timeout: longest time of a TLS handshake over transports, in seconds; `None`: asyncio's.
+            Elsewhere it is part of the consumer's time.
+        on_channel: called with each channel, to give it a consumer.
+
+    Attributes:
+        addresses: where it listens, as `socket.getsockname` gives them; empty before `open`.
+    """
+
+    def __init__(
+        self, options: ListenOptions, tls_timeout: float | None, on_channel: Callable[[Channel], None]
+    ) -> None:
+        self.addresses: list[Any] = []
+        self._options = options
+        self._tls_timeout = tls_timeout
+        self._on_channel = on_channel
+        self._acceptors: list[Acceptor] = []
+        self._transport_servers: list[asyncio.Server] = []
+
+    async def open(self, host: str | None, port: int) -> None:
+        """Begin to listen; see `open_sockets`.
+
+        Raises:
+            OSError: an address cannot be listened at; the message names it.
+        """
+        loop = asyncio.get_running_loop()
+        sockets = await open_sockets(host, port, self._options)
+        self.addresses = [each.getsockname() for each in sockets]
+        for sock in sockets:
+            if reactor.AVAILABLE:
+                self._acceptors.append(Acceptor(loop, sock, self._on_accepted))
+            else:
+                self._transport_servers.append(await self._serve_transports(loop, sock))
+
+    async def _serve_transports(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> asyncio.Server:
+        def protocol() -> TransportProtocol:
+            return TransportProtocol(loop, self._on_channel)
+
+        return await loop.create_server(
+            protocol,
+            sock=sock,
+            ssl=self._options.ssl,
+            ssl_handshake_timeout=self._tls_timeout if self._options.ssl else None,
+            backlog=self._options.backlog,
+        )
+
+    def _on_accepted(self, sock: socket.socket) -> None:
+        try:
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._on_channel(self._open_channel(sock))
+        except OSError as error:
+            # It was broken before we looked at it.
+            logger.info("a connection was lost while it was accepted: %s", error)
+            sock.close()
+
+    def _open_channel(self, sock: socket.socket) -> Channel:
+        context, of_loop = self._options.ssl, reactor_of(asyncio.get_running_loop())
+        if context is None:
+            return SocketChannel(of_loop, sock)
+        return TLSChannel(of_loop, sock, context, server_side=True)
+
+    def close(self) -> None:
+        """Stop listening; the channels live on."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        for server in self._transport_servers:
+            server.close()
+
+
+async def open_sockets(host: str | None, port: int, options: ListenOptions) -> list[socket.socket]:
     """Open the listening sockets of a host (`None`: all interfaces): see `listening.open_sockets`."""
     addresses: list[Any] = []
     if must_resolve(host, options):

@@ -1,32 +1,52 @@
 """The server's side of an opening handshake on a channel."""
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from ..errors import HandshakeError
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request, Response, refusal
 from ..handshake.judging import judge
-from ..handshake.server import ServerHandshake
+from ..handshake.server import NotServed, ServerHandshake
 from ..handshake.tls import tls_error
 from ..options import ServerOptions
-from ..states import Exit
+from .asking import build_last, consult
 from .channel import Channel, Consumer
 from .timers import NEVER, Deadlines, clock
+from .upgrades import MOST_EARLY, UpgradeSocket
 
-__all__ = ["ServerOpening"]
+__all__ = ["Hooks", "ServerOpening"]
 
 logger: Final = logging.getLogger("wsline")
 
-# So long a refused client has to take the answer and close, in seconds.
-_LINGER: Final = 1.0
 
-# What is kept of a client that sends frames before it is answered.
-_MOST_EARLY: Final = 1 << 16
+@dataclass(slots=True, kw_only=True)
+class Hooks:
+    """What an opening asks its server, and tells it.
+
+    Attributes:
+        should_handle: whether a request is for this server.
+        busy: returns why no WebSocket can be opened now on a channel, or `None`.
+        on_headers: called with the headers of the 101 and the request, before it is sent.
+        on_open: called when the 101 is written, with the channel, the request, the subprotocol, and the
+            bytes that came behind the request; it gives the channel its next consumer.
+        on_client_error: called with the exception, the socket and the request when a client's handshake
+            is faulty; returns whether somebody else answers it.
+        on_fail: called once with why no WebSocket came about; an answer may still be on its way.
+        on_end: called once, when the opening is over in whatever way.
+    """
+
+    should_handle: Callable[[Request], bool]
+    busy: Callable[[Channel], str | None]
+    on_headers: Callable[[Headers, Request], object]
+    on_open: Callable[[Channel, Request, str | None, bytes], object]
+    on_client_error: Callable[[HandshakeError, UpgradeSocket, Request], bool]
+    on_fail: Callable[[Exception], object]
+    on_end: Callable[["ServerOpening"], object]
 
 
 class ServerOpening(Consumer):
@@ -36,35 +56,20 @@ class ServerOpening(Consumer):
         channel: where the request comes from.
         options: the server's.
         deadlines: of the loop.
-        busy: returns why no WebSocket can be opened now, or `None`.
-        on_headers: called with the headers of the 101 and the request, before it is sent.
-        on_open: called when the 101 is written, with the channel, the request, the subprotocol, and the
-            bytes that came behind the request; it gives the channel its next consumer.
-        on_end: called once, when the opening is over in whatever way.
+        hooks: the server.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        options: ServerOptions,
-        deadlines: Deadlines,
-        busy: Callable[[], str | None],
-        on_headers: Callable[[Headers, Request], object],
-        on_open: Callable[[Channel, Request, str | None, bytes], object],
-        on_end: Callable[["ServerOpening"], object],
-    ) -> None:
+    def __init__(self, channel: Channel, options: ServerOptions, deadlines: Deadlines, hooks: Hooks) -> None:
         self.armed_at = NEVER
         self.channel: Channel | None = channel
         self._options = options
         self._deadlines = deadlines
-        self._busy = busy
-        self._on_headers = on_headers
-        self._on_open = on_open
-        self._on_end: Callable[[ServerOpening], object] | None = on_end
-        self._handshake = ServerHandshake(options, secure=channel.secure)
+        self._hooks = hooks
+        self._is_over = False
+        self._handshake = ServerHandshake(options, secure=channel.secure, should_handle=hooks.should_handle)
         self._early = b""
         self._is_judged = False
-        self._is_answered = False
+        self._refused: UpgradeSocket | None = None
         self._task: asyncio.Task[None] | None = None
         channel.consumer = self
         if options.handshake_timeout is not None:
@@ -75,8 +80,6 @@ class ServerOpening(Consumer):
     def receive(self, buffer: bytearray, start: int, end: int) -> None:
         """Take bytes of the request, or of what comes behind it."""
         data = bytes(buffer[start:end])
-        if self._is_answered:
-            return
         if self._is_judged:
             self._keep_early(data)
             return
@@ -86,13 +89,11 @@ class ServerOpening(Consumer):
             self._on_error(error)
             return
         if request is not None:
-            self._is_judged = True
-            self._early = self._handshake.trailing
-            self._judge(request)
+            self.judge(request, self._handshake.trailing)
 
     def _keep_early(self, data: bytes) -> None:
         self._early += data
-        if len(self._early) > _MOST_EARLY and self.channel is not None:
+        if len(self._early) > MOST_EARLY and self.channel is not None:
             self.channel.pause_reading()
 
     def receive_eof(self) -> None:
@@ -105,28 +106,31 @@ class ServerOpening(Consumer):
         self.channel = None
         if self._task is not None:
             self._task.cancel()
+        self._hooks.on_fail(
+            error or HandshakeError("the client closed the connection before it was answered")
+        )
         self._end()
 
     def on_deadline(self, now: float) -> None:
         """Give a slow client up."""
-        if self.channel is None:
-            return
-        if self._is_answered or not self.channel.is_ready:
+        if self.channel is not None and not self.channel.is_ready:
             self.channel.abort()
             return
-        if self._task is not None:
-            self._task.cancel()
         seconds = self._options.handshake_timeout
-        self._answer(
-            refusal(
-                HTTPStatus.REQUEST_TIMEOUT,
-                f"the request was not complete, or not answered, after {seconds} s\n",
-            )
-        )
+        message = f"the request was not complete, or not answered, after {seconds} s\n"
+        self._give_up(HTTPStatus.REQUEST_TIMEOUT, message)
 
     # -- judging
 
-    def _judge(self, request: Request) -> None:
+    def judge(self, request: Request, early: bytes) -> None:
+        """Judge a request, and answer it.
+
+        Args:
+            request: the request.
+            early: the bytes that came behind it.
+        """
+        self._is_judged = True
+        self._early = early
         channel = self.channel
         if channel is None:
             return
@@ -144,7 +148,7 @@ class ServerOpening(Consumer):
     async def _consult(self, request: Request) -> None:
         """Judge with the application's help, which may take its time."""
         try:
-            answer = await self._ask(request)
+            answer = await consult(judge(self._handshake, self._options, request))
             if isinstance(answer, Response):
                 self._answer(answer)
             else:
@@ -154,77 +158,83 @@ class ServerOpening(Consumer):
         finally:
             self._task = None
 
-    async def _ask(self, request: Request) -> Response | str | None:
-        """Return the application's response, or the subprotocol."""
-        questions = judge(self._handshake, self._options, request)
-        answer = None
-        try:
-            while True:
-                question = questions.send(answer)
-                answer = await _settle(question.function(*question.arguments))
-        except StopIteration as judged:
-            outcome: Response | str | None = judged.value
-            return outcome
-
     # -- answering
 
     def _accept(self, request: Request, protocol: str | None) -> None:
-        reason = self._busy()
+        channel = self.channel
+        if channel is None:
+            return
+        reason = self._hooks.busy(channel)
         if reason is not None:
             self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))
             return
-        channel = self.channel
-        if channel is None or self._is_answered:
-            return
         response = self._handshake.accept(request, protocol=protocol)
-        self._on_headers(response.headers, request)
+        self._hooks.on_headers(response.headers, request)
         channel.output.put(response.build(), False, 0)
-        self._is_answered = True
         self.armed_at = NEVER
         self.channel = None
         channel.resume_reading()
-        self._on_open(channel, request, protocol, self._early)
+        self._hooks.on_open(channel, request, protocol, self._early)
         channel.written()
         self._end()
 
     def _on_error(self, error: Exception) -> None:
-        if isinstance(error, HandshakeError):
-            logger.info("handshake refused: %s", error)
-            self._answer(error.response or refusal(HTTPStatus.BAD_REQUEST))
-        else:
+        if not isinstance(error, HandshakeError):
             logger.error("exception while a request was judged", exc_info=error)
-            self._answer(refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
-
-    def _answer(self, response: Response) -> None:
-        """Send a response that ends the connection."""
-        channel = self.channel
-        if channel is None or self._is_answered:
+            self._answer(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), error)
             return
-        self._is_answered = True
-        channel.output.put(response.build(), False, 0)
-        channel.ending = int(Exit.HALF_CLOSE)
-        channel.written()
+        logger.info("handshake refused: %s", error)
+        response = error.response or refusal(HTTPStatus.BAD_REQUEST)
+        if _is_clients(error, response) and self.channel is not None:
+            socket = self._refuse(error, self._options.handshake_timeout)
+            if self._hooks.on_client_error(error, socket, error.request):
+                return
+            socket.end(build_last(response))
+        else:
+            self._answer(response, error)
+
+    def _answer(self, response: Response, error: Exception | None = None) -> None:
+        """Send a response that ends the connection."""
+        if self.channel is not None:
+            if error is None:
+                message = f"the handshake was refused with {response.status} {response.reason}"
+                error = HandshakeError(message, response=response)
+            self._refuse(error, None).end(build_last(response))
+
+    def _refuse(self, error: Exception, timeout: float | None) -> UpgradeSocket:
+        """Let go of the channel; who answers it has so much time."""
+        channel, self.channel = self.channel, None
+        assert channel is not None
         self.armed_at = NEVER
-        self._deadlines.arm(self, clock() + _LINGER)
+        self._refused = UpgradeSocket(channel, self._deadlines, self._end, timeout)
+        self._hooks.on_fail(error)
+        return self._refused
 
     def _end(self) -> None:
-        on_end, self._on_end = self._on_end, None
-        if on_end is not None:
-            on_end(self)
+        if not self._is_over:
+            self._is_over = True
+            self._hooks.on_end(self)
 
     def abort(self) -> None:
         """Refuse the client, for the server closes; drop one that has been refused before."""
-        if self.channel is None:
-            return
-        if self._is_answered:
-            self.channel.abort()
-            return
-        # Not cut at once: a reset would take the answer from the client.
+        if self._refused is not None:
+            self._refused.destroy()
+        else:
+            # Not cut at once: a reset would take the answer from the client.
+            self._give_up(HTTPStatus.SERVICE_UNAVAILABLE, "the server is closing\n")
+
+    def _give_up(self, status: HTTPStatus, message: str) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is closing\n"))
+        self._answer(refusal(status, message))
 
 
-async def _settle(result: Any) -> Any:
-    """Return what a function returned, or what its coroutine returns."""
-    return await result if inspect.isawaitable(result) else result
+def _is_clients(error: HandshakeError, response: Response) -> bool:
+    """Whether it is a fault of a client that asks for a WebSocket of this server."""
+    request = error.request
+    return (
+        request is not None
+        and "Upgrade" in request.headers
+        and not isinstance(error, NotServed)
+        and response.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )

@@ -2,38 +2,35 @@
 
 import asyncio
 import logging
-import signal
-import socket
-from collections.abc import Awaitable, Callable, Generator, Iterable
-from typing import Any, Final, Unpack
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Self, Unpack
 
 from ..clients import Clients
-from ..errors import ConnectionClosed
-from ..handshake.headers import Headers
+from ..errors import ConnectionClosed, HandshakeError
 from ..handshake.http1 import Request
+from ..handshake.server import matches_path
 from ..keywords import ServerKeywords
+from ..listening import check_port
 from ..options import ServerOptions
 from ..payload import frame_message
 from ..spec import CloseCode
 from ..states import ServerState
 from ..wire.close import check_close
-from . import reactor
 from .channel import Channel
-from .emitter import Emitter, EventSource
-from .listener import Acceptor, open_sockets
-from .opening import ServerOpening
-from .reactor import SocketChannel, reactor_of
-from .tls import TLSChannel
-from .transport import TransportProtocol
+from .handlers import Handler, Handlers
+from .http import HTTPServer
+from .listener import Listener
+from .opening import Hooks
+from .openings import Openings
+from .service import Service
+from .upgrades import UpgradeSocket, take_transport
 from .websocket import WebSocket
 
 __all__ = ["Handler", "WebSocketServer", "serve"]
 
 logger: Final = logging.getLogger("wsline")
 
-Handler = Callable[[WebSocket], Awaitable[object]]
-
-EVENTS: Final = ("connection", "listening", "headers", "close", "error")
+EVENTS: Final = ("connection", "listening", "headers", "close", "error", "ws_client_error")
 
 
 def serve(
@@ -60,14 +57,18 @@ def serve(
     return WebSocketServer(handler, host, port, **options)
 
 
-class WebSocketServer(EventSource):
+class WebSocketServer(Service):
     """A WebSocket server.
 
     Args:
         handler: see `serve`; `None`: use the event `connection`.
         host: name or address to listen at; `None`: all interfaces.
         port: TCP port; 0: one that is free, see `address()`.
-        options: see `ServerOptions`. Exactly one of `port`, `sock` and `unix_path` says where to listen.
+        server: an `HTTPServer` to attach to: it gives the handshakes for `path` here. It is started and
+            closed by itself, and closes this server too.
+        no_server: attach to nothing; whatever has a handshake calls `handle_upgrade`.
+        options: see `ServerOptions`. Exactly one of `port`, `sock`, `unix_path`, `server` and `no_server`
+            says where the handshakes come from. With the last two the server runs from the beginning.
 
     Attributes:
         clients: the open WebSockets, those that are closing included; empty without `client_tracking`.
@@ -76,7 +77,8 @@ class WebSocketServer(EventSource):
 
     Events:
         `connection(ws, request)`, `listening`, `headers(headers, request)` (of the 101, to be changed in
-        place), `close`, `error(exception)`.
+        place), `close`, `error(exception)`, `ws_client_error(exception, socket, request)`: a faulty
+        handshake; a listener answers it with `socket.end`, or calls `socket.destroy`.
 
     Raises:
         TypeError, ValueError: bad arguments.
@@ -89,106 +91,61 @@ class WebSocketServer(EventSource):
         handler: Handler | None = None,
         host: str | None = None,
         port: int | None = None,
+        *,
+        server: HTTPServer | None = None,
+        no_server: bool = False,
         **options: Unpack[ServerKeywords],
     ) -> None:
         self.options = ServerOptions.from_keywords(type(self).__name__, options)
-        places = (port, self.options.sock, self.options.unix_path)
-        if sum(each is not None for each in places) != 1:
-            raise TypeError(
-                'One and only one of the "port", "sock", or "unix_path" options must be specified'
-            )
-        if port is not None and not (isinstance(port, int) and 0 <= port <= 65535):
-            raise ValueError(f"port={port!r}: must be 0 to 65535")
-        self.state = ServerState.NEW
+        _check_places(port, server, no_server, self.options)
+        check_port(port)
+        self._web_socket = _check_class(self.options.web_socket)
+        Service.__init__(self, EVENTS)
         self.clients: set[WebSocket] = set()
-        self._handler = handler
         self._host = host
         self._port = port or 0
-        self._emitter = Emitter(EVENTS, self._on_listener_error)
-        self._addresses: list[Any] = []
-        self._acceptors: list[Acceptor] = []
-        self._transport_servers: list[asyncio.Server] = []
-        self._openings: set[ServerOpening] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._server = server
+        self._listener: Listener | None = None
+        self._handlers = None if handler is None else Handlers(handler, self._check_closed)
         self._open: Clients[WebSocket] = Clients(self.options)
-        self._closed = asyncio.Event()
+        self._openings = Openings(self.options, self._make_hooks())
+        if server is None and not no_server:
+            self._listener = Listener(self.options, self.options.handshake_timeout, self._openings.begin)
+            return
+        self.state = ServerState.RUNNING
+        if server is not None:
+            server.attach(self)
+            server.on("listening", self._on_server_listening)
+            server.on("error", self._on_server_error)
 
-    async def start(self) -> "WebSocketServer":
-        """Begin to listen.
+    async def start(self) -> Self:
+        """Begin to listen; nothing is to be done with `server` and `no_server`.
 
         Raises:
             OSError: the address cannot be listened at; the message names it.
             RuntimeError: it was started before.
         """
-        if self.state != ServerState.NEW:
-            raise RuntimeError(f"the server was started before; it is {self.state.name}")
-        loop = asyncio.get_running_loop()
-        sockets = await open_sockets(self._host, self._port, self.options)
-        self._addresses = [each.getsockname() for each in sockets]
-        for sock in sockets:
-            if reactor.AVAILABLE:
-                self._acceptors.append(Acceptor(loop, sock, self._on_accepted))
-            else:
-                self._transport_servers.append(await self._serve_transports(loop, sock))
+        if self._listener is None:
+            return self
+        self._check_new()
+        try:
+            await self._listener.open(self._host, self._port)
+        except OSError as error:
+            self._tell("error", error)
+            raise
         self.state = ServerState.RUNNING
-        self._emit("listening")
+        self._tell("listening")
         return self
 
-    async def _serve_transports(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> asyncio.Server:
-        def protocol() -> TransportProtocol:
-            return TransportProtocol(loop, self._on_channel)
-
-        return await loop.create_server(
-            protocol,
-            sock=sock,
-            ssl=self.options.ssl,
-            ssl_handshake_timeout=self.options.handshake_timeout if self.options.ssl else None,
-            backlog=self.options.backlog,
-        )
-
-    async def serve_forever(self) -> None:
-        """Serve until the server is closed; cancelling closes it."""
-        if self.state == ServerState.NEW:
-            await self.start()
-        try:
-            await self.wait_closed()
-        except asyncio.CancelledError:
-            self.close()
-            await self.wait_closed()
-            raise
-
     def run(self, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
-        """Run a loop with this server until SIGINT or SIGTERM, then close it gracefully.
-
-        Args:
-            loop_factory: makes the loop, for example `uvloop.new_event_loop`; default: asyncio's.
+        """Run a loop with this server until SIGINT or SIGTERM: see `Service.run`.
 
         Raises:
-            OSError: the address cannot be listened at.
+            RuntimeError: it has no port of its own.
         """
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(self._run())
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self.start()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, self._on_signal)
-            except (NotImplementedError, RuntimeError):
-                # No loop signals on Windows, nor outside the main thread: KeyboardInterrupt does it.
-                break
-        await self.serve_forever()
-
-    def _on_signal(self) -> None:
-        if self.state == ServerState.RUNNING:
-            self.close()
-            return
-        # Somebody is tired of waiting for handlers and clients.
-        for task in self._tasks:
-            task.cancel()
-        for websocket in self._open:
-            websocket.terminate()
+        if self._listener is None:
+            raise RuntimeError("this server does not listen: run the HTTP server that it belongs to")
+        Service.run(self, loop_factory=loop_factory)
 
     def close(
         self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, close_clients: bool = True
@@ -206,123 +163,29 @@ class WebSocketServer(EventSource):
         if self.state != ServerState.RUNNING:
             return
         self.state = ServerState.CLOSING
-        for acceptor in self._acceptors:
-            acceptor.close()
-        for server in self._transport_servers:
-            server.close()
-        for opening in tuple(self._openings):
-            opening.abort()
+        if self._listener is not None:
+            self._listener.close()
+        self._openings.abort()
         if close_clients:
             for websocket in self._open:
                 websocket.close(code, reason)
         self._check_closed()
 
-    async def wait_closed(self) -> None:
-        """Wait until the server is closed: its clients are gone and its handlers have returned."""
-        if self.state != ServerState.NEW:
-            await self._closed.wait()
-
-    async def __aenter__(self) -> "WebSocketServer":
-        return await self.start()
-
-    async def __aexit__(self, *details: object) -> None:
-        self.close()
-        await self.wait_closed()
-
-    def __await__(self) -> Generator[Any, None, "WebSocketServer"]:
-        return self.start().__await__()
+    def _cut(self) -> None:
+        if self._handlers is not None:
+            self._handlers.cancel()
+        for websocket in self._open:
+            websocket.terminate()
 
     def _check_closed(self) -> None:
-        idle = not self._open and not self._tasks and not self._openings
+        idle = not self._open and not self._handlers and not self._openings
         if self.state == ServerState.CLOSING and idle:
-            self.state = ServerState.CLOSED
-            self._closed.set()
-            self._emit("close")
-
-    def _on_accepted(self, sock: socket.socket) -> None:
-        try:
-            if sock.family != getattr(socket, "AF_UNIX", None):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._on_channel(self._open_channel(sock))
-        except OSError as error:
-            # It was broken before we looked at it.
-            logger.info("a connection was lost while it was accepted: %s", error)
-            sock.close()
-
-    def _open_channel(self, sock: socket.socket) -> Channel:
-        context, of_loop = self.options.ssl, reactor_of(asyncio.get_running_loop())
-        if context is None:
-            return SocketChannel(of_loop, sock)
-        return TLSChannel(of_loop, sock, context, server_side=True)
-
-    def _on_channel(self, channel: Channel) -> None:
-        address = channel.remote_address
-        ip = address[0] if isinstance(address, tuple) else ""
-        self._openings.add(
-            ServerOpening(
-                channel,
-                self.options,
-                reactor_of(channel.loop).deadlines,
-                lambda: self._is_busy(ip),
-                self._on_headers,
-                lambda *opened: self._on_open(ip, *opened),
-                self._on_opening_end,
-            )
-        )
-
-    def _on_opening_end(self, opening: ServerOpening) -> None:
-        self._openings.discard(opening)
-        self._check_closed()
-
-    def _is_busy(self, ip: str) -> str | None:
-        if self.state != ServerState.RUNNING:
-            return "the server is closing"
-        return self._open.why_full(ip)
-
-    def _on_headers(self, headers: Headers, request: Request) -> None:
-        self._emitter.emit("headers", headers, request)
-
-    def _on_open(
-        self, ip: str, channel: Channel, request: Request, protocol: str | None, early: bytes
-    ) -> None:
-        websocket = WebSocket._accept(channel, self.options, request, protocol)
-        self._open.add(websocket, ip)
-        if self.options.client_tracking:
-            self.clients.add(websocket)
-        websocket._on_end(lambda: self._on_client_end(websocket, ip))
-        websocket._begin(channel, early)
-        try:
-            self._emitter.emit("connection", websocket, request)
-        except Exception as error:
-            websocket._session.on_handler_error(error)
-        if self._handler is not None:
-            task = channel.loop.create_task(self._handle(self._handler, websocket))
-            self._tasks.add(task)
-            task.add_done_callback(self._on_task_done)
-
-    async def _handle(self, handler: Handler, websocket: WebSocket) -> None:
-        try:
-            await handler(websocket)
-        except ConnectionClosed as error:
-            # The end of its own connection is how most handlers end.
-            if websocket.ready_state == WebSocket.OPEN:
-                websocket._session.on_handler_error(error)
-            elif error.close_info.cause is None:
-                logger.debug("a handler ended with its connection: %s", error)
-            else:
-                logger.info("a handler ended with its connection: %s", error)
-        except Exception as error:
-            websocket._session.on_handler_error(error)
-        await websocket.close()
-
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._check_closed()
-
-    def _on_client_end(self, websocket: WebSocket, ip: str) -> None:
-        self._open.discard(websocket, ip)
-        self.clients.discard(websocket)
-        self._check_closed()
+            self._end()
+            if self._server is not None:
+                # Until now it was there to answer 503.
+                self._server.off("listening", self._on_server_listening)
+                self._server.off("error", self._on_server_error)
+                self._server.detach(self)
 
     def address(self) -> Any:
         """Return where the server listens: `(host, port, ...)`, or the path of a UNIX socket.
@@ -330,9 +193,118 @@ class WebSocketServer(EventSource):
         Raises:
             RuntimeError: it does not listen.
         """
+        if self._server is not None:
+            return self._server.address()
+        if self._listener is None:
+            raise RuntimeError('The server is operating in "no_server" mode')
         if self.state != ServerState.RUNNING:
             raise RuntimeError("the server is not running")
-        return self._addresses[0]
+        return self._listener.addresses[0]
+
+    # -- handshakes
+
+    def should_handle(self, request: Request) -> bool:
+        """Tell whether a handshake is for this server: by the option `path`; to be overridden.
+
+        Source: `ws` shouldHandle.
+        """
+        return matches_path(self.options, request)
+
+    def handle_upgrade(
+        self, request: Request, socket: UpgradeSocket | asyncio.Transport, head: bytes = b""
+    ) -> "asyncio.Future[WebSocket]":
+        """Answer a handshake that was read elsewhere. It is taken at once, before anything is awaited.
+
+        Args:
+            request: the request.
+            socket: what a listener of `upgrade` was given; or a transport, whose protocol is exchanged,
+                and told when the connection is lost.
+            head: the bytes that came behind the request.
+
+        Returns:
+            An awaitable of the `WebSocket`. `connection` is not emitted: that is left to you, with
+            whatever you know about the client: `server.emit("connection", ws, request, user)`, which also
+            starts the handler.
+
+        Raises:
+            RuntimeError: the socket was given to a WebSocketServer before.
+
+        Awaiting it raises:
+            HandshakeError: the handshake was refused, and answered.
+
+        Cancelling refuses the client.
+
+        Source: `ws` handleUpgrade.
+        """
+        if not isinstance(socket, UpgradeSocket):
+            socket = take_transport(socket)
+        return self._openings.upgrade_and_tell(request, socket, head, self._accept)
+
+    def accept_upgrade(self, request: Request, socket: UpgradeSocket, head: bytes) -> None:
+        """Take a handshake from the HTTP server that this server is attached to."""
+        self._openings.upgrade(request, socket, head)
+
+    def _make_hooks(self) -> Hooks:
+        return Hooks(
+            # Looked up each time: `ws` lets it be replaced on the object.
+            should_handle=lambda request: self.should_handle(request),  # noqa: PLW0108
+            busy=self._why_busy,
+            on_headers=lambda headers, request: self._emitter.emit("headers", headers, request),
+            on_open=self._on_open,
+            on_client_error=self._on_client_error,
+            on_fail=lambda error: None,  # it was answered, and logged
+            on_end=lambda opening: self._check_closed(),
+        )
+
+    def _why_busy(self, channel: Channel) -> str | None:
+        if self.state != ServerState.RUNNING:
+            return "the server is closing"
+        return self._open.why_full(_ip(channel))
+
+    def _on_client_error(self, error: HandshakeError, socket: UpgradeSocket, request: Request) -> bool:
+        try:
+            return self._emitter.emit("ws_client_error", error, socket, request)
+        except Exception as fault:
+            self._on_listener_error(fault)
+            return False
+
+    # -- clients
+
+    def _accept(self, channel: Channel, request: Request, protocol: str | None, early: bytes) -> WebSocket:
+        ip = _ip(channel)
+        websocket = self._web_socket._accept(channel, self.options, request, protocol)
+        self._open.add(websocket, ip)
+        if self.options.client_tracking:
+            self.clients.add(websocket)
+        websocket._on_end(lambda: self._on_client_end(websocket, ip))
+        websocket._begin(channel, early)
+        return websocket
+
+    def _on_open(self, channel: Channel, request: Request, protocol: str | None, early: bytes) -> None:
+        self.emit("connection", self._accept(channel, request, protocol, early), request)
+
+    def emit(self, event: str, *arguments: Any) -> bool:
+        """Call the listeners of an event: see `Service.emit`.
+
+        `connection` also starts the handler with the first argument, a `WebSocket`; an exception of a
+        listener fails that WebSocket, and is not raised here.
+        """
+        if event != "connection":
+            return Service.emit(self, event, *arguments)
+        websocket: WebSocket = arguments[0]
+        try:
+            heard = Service.emit(self, event, *arguments)
+        except Exception as error:
+            heard = True
+            websocket._session.on_handler_error(error)
+        if self._handlers is not None:
+            self._handlers.start(websocket)
+        return heard or self._handlers is not None
+
+    def _on_client_end(self, websocket: WebSocket, ip: str) -> None:
+        self._open.discard(websocket, ip)
+        self.clients.discard(websocket)
+        self._check_closed()
 
     def broadcast(
         self, data: str | bytes, *, exclude: Iterable[WebSocket] = (), binary: bool | None = None
@@ -356,21 +328,42 @@ class WebSocketServer(EventSource):
                 except ConnectionClosed as error:
                     logger.info("a client was left out of a broadcast: %s", error)
 
-    def _events(self) -> Emitter:
-        return self._emitter
+    # -- the HTTP server that it is attached to
 
-    def _emit(self, event: str) -> None:
-        try:
-            self._emitter.emit(event)
-        except Exception as error:
-            self._on_listener_error(error)
+    def _on_server_listening(self) -> None:
+        self._tell("listening")
 
-    def _on_listener_error(self, error: Exception) -> None:
-        logger.error("exception in a listener of the server", exc_info=error)
-        try:
-            self._emitter.emit("error", error)
-        except Exception as second:
-            logger.error("exception in an 'error' listener", exc_info=second)
+    def _on_server_error(self, error: Exception) -> None:
+        self._tell("error", error)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} {len(self._open)} open>"
+
+
+def _check_places(
+    port: int | None, server: HTTPServer | None, no_server: bool, options: ServerOptions
+) -> None:
+    places = (port is not None, options.sock is not None, options.unix_path is not None)
+    if sum((*places, server is not None, bool(no_server))) != 1:
+        raise TypeError(
+            'One and only one of the "port", "sock", "unix_path", "server", or "no_server" options'
+            " must be specified"
+        )
+    if server is not None and not isinstance(server, HTTPServer):
+        raise TypeError(f"server={server!r}: must be a wsline.http.HTTPServer or None")
+    if options.ssl is not None and not any(places):
+        raise TypeError("ssl: the connections are another's; give it to whoever listens")
+
+
+def _check_class(chosen: Any) -> type[WebSocket]:
+    if chosen is None:
+        return WebSocket
+    if not issubclass(chosen, WebSocket):
+        raise TypeError(f"web_socket={chosen!r}: must be a subclass of WebSocket")
+    kind: type[WebSocket] = chosen
+    return kind
+
+
+def _ip(channel: Channel) -> str:
+    address = channel.remote_address
+    return address[0] if isinstance(address, tuple) else ""

@@ -11,10 +11,17 @@ from http import HTTPStatus
 from typing import Final
 
 from ..errors import HandshakeError
-from ..options import Options
+from ..options import HeadOptions
 from .headers import shown
 
-__all__ = ["HeadError", "HeadLines", "check_header_line", "parse_request_line", "parse_status_line"]
+__all__ = [
+    "HeadError",
+    "HeadLines",
+    "check_header_line",
+    "is_target",
+    "parse_request_line",
+    "parse_status_line",
+]
 
 # RFC 9112 §2.2: a line ends in CRLF; neither alone, nor another control character but the tab, is
 # allowed in it. Where implementations take one of them for a line end, requests can be smuggled.
@@ -32,6 +39,8 @@ _STATUS_LINE: Final = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9]{2})(?: ([\t -~\x8
 _FIELD_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:")
 
 _CRLF: Final = b"\r\n"
+
+_SCHEMES: Final = ("http", "https", "ws", "wss")
 
 _LONG_START_LINE: Final = (HTTPStatus.REQUEST_URI_TOO_LONG, "HTTP start line")
 _LONG_HEADER_LINE: Final = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "HTTP header line")
@@ -54,17 +63,18 @@ class HeadLines:
 
     Args:
         options: has the limits `max_head_size`, `max_head_line` and `max_headers`.
+        start_line: a start line comes before the headers; it does not before trailers.
 
     Attributes:
         complete: the empty line that ends the head has arrived.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: HeadOptions, *, start_line: bool = True) -> None:
         self._options = options
         self._buffer = bytearray()
         self._line = 0
         self._checked = 0
-        self._count = 0
+        self._count = 0 if start_line else 1
         self.complete = False
 
     @property
@@ -170,3 +180,12 @@ def check_header_line(line: bytes) -> None:
     if line and _FIELD_NAME.match(line) is None:
         text = shown(line.decode("latin-1"))
         raise HeadError(HTTPStatus.BAD_REQUEST, f"Invalid HTTP header line: {text}")
+
+
+def is_target(target: str, host: str) -> bool:
+    """Tell whether a request's target is a path, or a URL at the host that its Host header names."""
+    # RFC 9112 §3.2.2: a whole URL must be accepted. Its host outweighs Host; that they differ is refused,
+    # because what stands between us and the client may have judged by the other one.
+    scheme, _, rest = target.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0]
+    return target.startswith("/") or (scheme.lower() in _SCHEMES and authority.lower() == host.lower())

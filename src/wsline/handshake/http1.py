@@ -12,7 +12,7 @@ from typing import Any, Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
 from ..errors import HandshakeError, NoResponse
-from ..options import Options
+from ..options import HeadOptions, Options
 from .headers import Fields, Headers, is_token, parse_host, shown
 from .heads import HeadError, HeadLines, check_header_line, parse_request_line, parse_status_line
 
@@ -37,6 +37,7 @@ class Request:
         target: what stands in the request line: path and query, or a whole URL.
         headers: the header fields.
         version: `"HTTP/1.1"` or `"HTTP/1.0"`.
+        body: its content, as an HTTP server received it.
         secure: it came over TLS.
         remote_address: the address of the peer, as its socket tells it; `None` if nobody set it.
         attributes: for the application: what it finds out about the request, such as the user.
@@ -46,6 +47,7 @@ class Request:
     target: str
     headers: Headers
     version: str = "HTTP/1.1"
+    body: bytes = b""
     secure: bool = False
     remote_address: Any = None
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -114,11 +116,15 @@ class Response:
                 f"reason={shown(self.reason)}: no control characters, and nothing beyond ISO-8859-1"
             )
 
-    def build(self) -> bytes:
+    def build(self, *, keep_alive: bool = False, with_body: bool = True) -> bytes:
         """Return the response as it goes on the wire.
 
         Where the headers do not say otherwise, it is the last one of its connection
         (`Connection: close`), and a body is plain text. `Content-Length` is always that of the body.
+
+        Args:
+            keep_alive: the connection goes on after it.
+            with_body: send the body; the answer to HEAD only tells how long it would be.
 
         Raises:
             ValueError: a header would contradict the body.
@@ -132,10 +138,10 @@ class Response:
             headers["Content-Length"] = str(len(self.body))
         elif self.body:
             raise ValueError(f"a response with status {self.status} has no body")
-        if _is_final(self.status):
+        if _is_final(self.status) and not keep_alive:
             headers.setdefault("Connection", "close")
         start = f"HTTP/1.1 {self.status} {self.reason}\r\n".encode("latin-1")
-        return start + headers.build() + b"\r\n" + self.body
+        return start + headers.build() + b"\r\n" + (self.body if with_body else b"")
 
 
 def _phrase(status: int) -> str:
@@ -196,7 +202,7 @@ class RequestReader:
         trailing: the bytes that came after the head.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: HeadOptions) -> None:
         self._lines = HeadLines(options)
         self._sink = _Sink()
         self._parser = HttpRequestParser(self._sink)

@@ -8,7 +8,7 @@ from ..options import ServerOptions
 from .http1 import Request, Response, refusal
 from .server import ServerHandshake
 
-__all__ = ["Question", "judge"]
+__all__ = ["Question", "expect_response", "judge"]
 
 
 class Question(NamedTuple):
@@ -19,7 +19,10 @@ class Question(NamedTuple):
 
 
 def judge(
-    handshake: ServerHandshake, options: ServerOptions, request: Request
+    handshake: ServerHandshake,
+    options: ServerOptions,
+    request: Request,
+    check: Callable[[Request], object] | None = None,
 ) -> Generator[Question, Any, Response | str | None]:
     """Judge a request, with the help of the application.
 
@@ -27,6 +30,7 @@ def judge(
         handshake: has read the request.
         options: the server's; have the functions to ask.
         request: the request.
+        check: what is checked between `process_request` and the rest; default: `handshake.check`.
 
     Yields:
         Each question; a door sends its answer, and is free to wait for it.
@@ -41,8 +45,8 @@ def judge(
     if options.process_request is not None:
         response = yield Question(options.process_request, (request,))
         if response is not None:
-            return _expect(response, "process_request")
-    handshake.check(request)
+            return expect_response(response, "process_request")
+    (check or handshake.check)(request)
     if options.verify_client is not None:
         verdict = yield Question(options.verify_client, (handshake.verify_info(request),))
         if isinstance(verdict, Response):
@@ -56,7 +60,12 @@ def judge(
     return handshake.choose_protocol(request)
 
 
-def _expect(response: Any, name: str) -> Response:
+def expect_response(response: Any, name: str) -> Response:
+    """Return a response.
+
+    Raises:
+        TypeError: it is none; the message says that `name` returned it.
+    """
     if not isinstance(response, Response):
         raise TypeError(f"{name} returned {type(response).__name__}: must return a Response or None")
     return response

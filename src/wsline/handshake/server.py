@@ -1,6 +1,7 @@
 """The server's side of the opening handshake: judge the request, accept or refuse (RFC 6455 §4.2)."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Final, NamedTuple, TypeVar
 
@@ -9,17 +10,23 @@ from ..options import ServerOptions
 from ..spec import SUPPORTED_VERSIONS
 from .extensions import ExtensionOffer, build_extensions, parse_extensions
 from .headers import Fields, Headers, has_token, parse_list, shown
+from .heads import is_target
 from .http1 import Request, RequestReader, Response, refusal
 from .key import compute_accept, is_key
 from .origins import is_allowed
 
-__all__ = ["ServerHandshake", "VerifyInfo"]
+__all__ = [
+    "NotServed",
+    "ServerHandshake",
+    "VerifyInfo",
+    "matches_path",
+    "not_served",
+    "upgrade_required",
+]
 
 # A client that offers more, or longer, subprotocols is refused.
 MAX_PROTOCOLS: Final = 32
 MAX_PROTOCOL_LENGTH: Final = 64
-
-_SCHEMES: Final = ("http", "https", "ws", "wss")
 
 # The headers of a 101 that the handshake itself writes, or that a 101 must not have.
 _RESERVED: Final = frozenset(
@@ -39,6 +46,10 @@ _RESERVED: Final = frozenset(
 _UPGRADE_REQUIRED: Final = {"Upgrade": "websocket", "Connection": "close, Upgrade"}
 
 _Error = TypeVar("_Error", bound=HandshakeError)
+
+
+class NotServed(HandshakeError):
+    """The request is a WebSocket handshake, but not one for this server."""
 
 
 class VerifyInfo(NamedTuple):
@@ -76,7 +87,7 @@ class ServerHandshake:
     ) -> None:
         self._options = options
         self._secure = secure
-        self._should_handle = should_handle
+        self._should_handle = should_handle or partial(matches_path, options)
         self._reader = RequestReader(options)
 
     @property
@@ -111,17 +122,20 @@ class ServerHandshake:
         _check_no_body(request)
         _check_key(request)
         _check_version(request)
-        # 404 where `ws` answers 400: the request is well-formed, there is only nothing for it.
-        if not (self._should_handle or self.matches_path)(request):
-            message = f"no WebSocket is served at the path {shown(request.path)}"
-            raise _refused(HandshakeError, HTTPStatus.NOT_FOUND, message, request)
-        self._check_origin(request)
-        self.offered_protocols(request)
+        self.check_admission(request)
         self.offered_extensions(request)
 
-    def matches_path(self, request: Request) -> bool:
-        """Tell whether the request is for the option `path`."""
-        return self._options.path is None or request.path == self._options.path
+    def check_admission(self, request: Request) -> None:
+        """Judge whether the request, a WebSocket handshake in whatever form, is one for this server.
+
+        Raises:
+            NotServed: it is for another path.
+            InvalidHeader: its Origin or its subprotocols are not allowed.
+        """
+        if not self._should_handle(request):
+            raise not_served(request)
+        self._check_origin(request)
+        self.offered_protocols(request)
 
     def verify_info(self, request: Request) -> VerifyInfo:
         """Return what `verify_client` is called with."""
@@ -138,6 +152,20 @@ class ServerHandshake:
         except ValueError as error:
             message = f"Invalid Sec-WebSocket-Protocol header: {error}"
             raise _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request) from None
+
+    def check_protocol(self, request: Request, protocol: str) -> None:
+        """Check the subprotocol that the application has chosen.
+
+        Raises:
+            NegotiationError: it was not offered; the `response` is a 500.
+        """
+        offered = self.offered_protocols(request)
+        if protocol not in offered:
+            message = (
+                f"subprotocol {protocol!a} was not offered by the client: {', '.join(offered) or 'none'} was"
+            )
+            response = refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise NegotiationError(message, request=request, response=response)
 
     def choose_protocol(self, request: Request) -> str | None:
         """Return the subprotocol to use where the application has no say: the first one offered."""
@@ -176,13 +204,8 @@ class ServerHandshake:
             NegotiationError: the subprotocol was not offered; the `response` is a 500.
             ValueError: `headers` has one that the handshake writes itself.
         """
-        offered = self.offered_protocols(request)
-        if protocol is not None and protocol not in offered:
-            message = (
-                f"subprotocol {protocol!a} was not offered by the client: {', '.join(offered) or 'none'} was"
-            )
-            response = refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
-            raise NegotiationError(message, request=request, response=response)
+        if protocol is not None:
+            self.check_protocol(request, protocol)
         # RFC 6455 §4.2.2: the headers of the server's answer.
         fields = Headers({"Upgrade": "websocket", "Connection": "Upgrade"})
         fields.add("Sec-WebSocket-Accept", compute_accept(request.headers["Sec-WebSocket-Key"]))
@@ -214,6 +237,18 @@ class ServerHandshake:
             raise _refused(InvalidHeader, HTTPStatus.FORBIDDEN, message, request)
 
 
+def matches_path(options: ServerOptions, request: Request) -> bool:
+    """Tell whether a request is for the option `path`."""
+    return options.path is None or request.path == options.path
+
+
+def not_served(request: Request) -> NotServed:
+    """Return the exception for a handshake that no server is there for."""
+    # 404 where `ws` answers 400: the request is well-formed, there is only nothing for it.
+    message = f"no WebSocket is served at the path {shown(request.path)}"
+    return _refused(NotServed, HTTPStatus.NOT_FOUND, message, request)
+
+
 def _refused(
     kind: type[_Error], status: HTTPStatus, message: str, request: Request, headers: Fields | None = None
 ) -> _Error:
@@ -228,24 +263,21 @@ def _check_start_line(request: Request) -> None:
     if request.method != "GET":
         message = f"Invalid HTTP method: {shown(request.method)}; a WebSocket handshake is a GET"
         raise _refused(HandshakeError, HTTPStatus.METHOD_NOT_ALLOWED, message, request, {"Allow": "GET"})
-    if not _is_target(request.target, request.headers.get("Host", "")):
+    if not is_target(request.target, request.headers.get("Host", "")):
         message = f"Invalid request target: {shown(request.target)}; must be a path, or a URL at the Host"
         raise _refused(HandshakeError, HTTPStatus.BAD_REQUEST, message, request)
 
 
-def _is_target(target: str, host: str) -> bool:
-    # RFC 9112 §3.2.2: a whole URL must be accepted. Its host outweighs Host; that they differ is refused,
-    # because what stands between us and the client may have judged by the other one.
-    scheme, _, rest = target.partition("://")
-    authority = rest.partition("/")[0].partition("?")[0]
-    return target.startswith("/") or (scheme.lower() in _SCHEMES and authority.lower() == host.lower())
+def upgrade_required(request: Request) -> InvalidUpgrade:
+    """Return the exception for a plain request to a WebSocket server."""
+    message = "Invalid Upgrade header: there is none; this is a WebSocket server"
+    return _refused(InvalidUpgrade, HTTPStatus.UPGRADE_REQUIRED, message, request, _UPGRADE_REQUIRED)
 
 
 def _check_upgrade(request: Request) -> None:
     upgrade = request.headers.get("Upgrade")
     if upgrade is None:
-        message = "Invalid Upgrade header: there is none; this is a WebSocket server"
-        raise _refused(InvalidUpgrade, HTTPStatus.UPGRADE_REQUIRED, message, request, _UPGRADE_REQUIRED)
+        raise upgrade_required(request)
     if upgrade.lower() != "websocket":
         message = f"Invalid Upgrade header: {shown(upgrade)}, not websocket"
         raise _refused(InvalidUpgrade, HTTPStatus.BAD_REQUEST, message, request)

@@ -1,0 +1,143 @@
+"""What the servers have in common: a life from `start` to `wait_closed`, and events."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Generator
+from typing import Any, Final, Self
+
+from ..states import ServerState
+from .emitter import Emitter, EventSource
+
+__all__ = ["Service"]
+
+logger: Final = logging.getLogger("wsline")
+
+
+class Service(EventSource):
+    """A server: `await` it, use it in `async with`, or `run` it.
+
+    Args:
+        events: the names of its events; `listening`, `close` and `error` are among them.
+
+    Attributes:
+        state: a `ServerState`.
+    """
+
+    def __init__(self, events: tuple[str, ...]) -> None:
+        self.state = ServerState.NEW
+        self._event_names = events
+        self._emitter = Emitter(events, self._on_listener_error)
+        self._closed = asyncio.Event()
+
+    async def start(self) -> Self:
+        """Begin to serve."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Begin to stop."""
+        raise NotImplementedError
+
+    def _cut(self) -> None:
+        """End what still goes on: somebody is tired of waiting for it."""
+        raise NotImplementedError
+
+    def _check_new(self) -> None:
+        if self.state != ServerState.NEW:
+            raise RuntimeError(f"the server was started before; it is {self.state.name}")
+
+    async def serve_forever(self) -> None:
+        """Serve until the server is closed; cancelling closes it."""
+        if self.state == ServerState.NEW:
+            await self.start()
+        try:
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            self.close()
+            await self.wait_closed()
+            raise
+
+    def run(self, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        """Run a loop with this server until SIGINT or SIGTERM, then close it gracefully.
+
+        Args:
+            loop_factory: makes the loop, for example `uvloop.new_event_loop`; default: asyncio's.
+
+        Raises:
+            OSError: the address cannot be listened at.
+        """
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(self._run())
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        await self.start()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self._on_signal)
+            except (NotImplementedError, RuntimeError):
+                # No loop signals on Windows, nor outside the main thread: KeyboardInterrupt does it.
+                break
+        await self.serve_forever()
+
+    def _on_signal(self) -> None:
+        if self.state == ServerState.RUNNING:
+            self.close()
+        else:
+            self._cut()
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed: its connections are gone and its handlers have returned."""
+        if self.state != ServerState.NEW:
+            await self._closed.wait()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *details: object) -> None:
+        self.close()
+        await self.wait_closed()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.start().__await__()
+
+    def _end(self) -> None:
+        self.state = ServerState.CLOSED
+        self._closed.set()
+        self._tell("close")
+
+    # -- events
+
+    def emit(self, event: str, *arguments: Any) -> bool:
+        """Call the listeners of an event, in the order in which they were attached.
+
+        Args:
+            event: one of those that the class lists.
+            arguments: what the listeners get; one that declares fewer gets the first of them.
+
+        Returns:
+            Whether there was a listener.
+
+        Raises:
+            ValueError: there is no such event. What a listener raises is raised here too.
+        """
+        if event not in self._event_names:
+            raise ValueError(f"event={event!r}: must be one of {', '.join(self._event_names)}")
+        return self._emitter.emit(event, *arguments)
+
+    def _events(self) -> Emitter:
+        return self._emitter
+
+    def _tell(self, event: str, *arguments: Any) -> None:
+        """Emit an event from where no exception may go on."""
+        try:
+            self._emitter.emit(event, *arguments)
+        except Exception as error:
+            self._on_listener_error(error)
+
+    def _on_listener_error(self, error: Exception) -> None:
+        logger.error("exception in a listener of the server", exc_info=error)
+        try:
+            self._emitter.emit("error", error)
+        except Exception as second:
+            logger.error("exception in an 'error' listener", exc_info=second)
