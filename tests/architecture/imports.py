@@ -14,7 +14,7 @@ FLOORS = [
     {"connection"},
     {"facts", "keywords", "listening", "trust"},  # what all doors share
     {"aio", "sync"},
-    {"", "http", "sans_io"},  # the public face: names only
+    {"", "http", "sans_io", "asgi", "aiohttp"},  # the public face: names only
     {"cli"},
     {"__main__"},
 ]
