@@ -121,6 +121,30 @@ async def check_events(program: str) -> None:
         assert process.returncode == 0
 
 
+async def check_http(program: str) -> None:
+    async with running(program) as (process, port):
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                try:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except ConnectionRefusedError:  # not up yet
+                    assert process.returncode is None, await process.communicate()
+                    await asyncio.sleep(0.01)
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).endswith(b"\r\n\r\nThe chat is at /chat")
+            writer.close()
+            ws, other = [await connect(f"ws://127.0.0.1:{port}/chat") for _ in range(2)]
+            await ws.send("hello")
+            assert [await ws.recv(), await other.recv()] == ["hello", "hello"]
+            await other.close()
+            process.send_signal(signal.SIGINT)
+            assert [message async for message in ws] == []
+            assert ws.close_code == 1001
+            assert await process.communicate() == (b"", b"")
+        assert process.returncode == 0
+
+
 async def test_two_styles_coroutines() -> None:
     await check_coroutines(COROUTINES)
 
@@ -135,7 +159,7 @@ def test_the_readme_shows_programs() -> None:
 
 @pytest.mark.parametrize("program", README)
 async def test_the_programs_of_the_readme(program: str) -> None:
-    kinds = {"server.run()": check_events, "serve_forever()": check_coroutines}
+    kinds = {"server.run()": check_events, "serve_forever()": check_coroutines, "http.run()": check_http}
     checks = [check for sign, check in kinds.items() if sign in program]
     assert len(checks) == 1, f"say here how to try it:\n{program}"
     await checks[0](program)
