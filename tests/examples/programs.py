@@ -1,6 +1,7 @@
 """Running the examples as their first lines say."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -24,7 +25,10 @@ async def running(
     """
     strict = ("-W", "error") if is_ours else ()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *strict, *arguments, stdout=PIPE, stderr=PIPE if is_ours else STDOUT
+        *(sys.executable, *strict, *arguments),
+        stdout=PIPE,
+        stderr=PIPE if is_ours else STDOUT,
+        start_new_session=True,  # some have processes of their own, which are to end with them
     )
     assert process.stdout is not None
     try:
@@ -42,5 +46,5 @@ async def running(
             assert (process.returncode, errors.decode()) == (0, "")
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
