@@ -9,7 +9,7 @@ STAMPS := build/stamps
 CHECKED := $(wildcard src tests bench examples)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-.PHONY: help env run test lint types suite suite-pure pure dist conformance conformance-quick \
+.PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick \
         bench bench-deflate bench-quick coverage format clean
 .DELETE_ON_ERROR:
 
@@ -21,7 +21,7 @@ env: $(STAMPS)/compiled  ## .venv with wsline, editable and compiled in place
 run: env  ## the chat example on http://127.0.0.1:8080
 	$(PY) examples/chat/server.py
 
-test: lint types dist suite suite-pure conformance-quick  ## every check
+test: lint types dist suites conformance-quick  ## every check
 	@echo "make test: all checks passed"
 
 lint: $(VENV)/tools.stamp  ## ruff: rules and formatting
@@ -40,6 +40,10 @@ suite: env $(STAMPS)/interop  ## the tests, on the compiled twin
 
 suite-pure: $(STAMPS)/pure $(STAMPS)/interop  ## the tests, on the pure-Python twin
 	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m pytest
+
+# The two wait more than they compute: side by side they take little longer than one.
+suites: env $(STAMPS)/pure $(STAMPS)/interop  ## both, at the same time
+	$(MAKE) --no-print-directory -j2 --output-sync=target suite suite-pure
 
 pure: $(STAMPS)/pure  ## the pure-Python twin, in build/pure
 

@@ -154,7 +154,7 @@ async def test_a_flood_leaves_the_loop_its_turns() -> None:
 async def test_without_descriptors_it_pauses_and_goes_on(
     number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(listener, "PAUSE", 0.01)
+    monkeypatch.setattr(listener, "PAUSE", 0.25)
     exhausted = OSError(number, os.strerror(number))
     fake = FakeListening("a", exhausted, exhausted, "b")
     accepted: list[Any] = []
@@ -169,7 +169,7 @@ async def test_without_descriptors_it_pauses_and_goes_on(
     assert accepted == ["a", "b"]
     # The log is not flooded.
     (record,) = [each for each in caplog.records if each.name == "wsline"]
-    assert record.getMessage() == f"cannot accept a connection, trying again every 0.01 s: {exhausted}"
+    assert record.getMessage() == f"cannot accept a connection, trying again every 0.25 s: {exhausted}"
 
 
 async def test_the_log_is_repeated_now_and_then(
