@@ -40,6 +40,7 @@ from wsline.states import Exit, Input, next_state
 from wsline.wire.close import Close
 from wsline.wire.kernels import Output
 from wsline.wire.messages import HEADROOM, Ping, Pong
+from wsline.wire.prepared import PreparedMessage
 
 ROLES = list(Role)
 
@@ -137,7 +138,8 @@ def test_a_connection_opens_once() -> None:
 SENDS: dict[str, Callable[[Connection], object]] = {
     "text": lambda c: c.send_text("x", True),
     "binary": lambda c: c.send_binary(b"x", True),
-    "frame": lambda c: c.send_frame(b"\x82\x00"),
+    "uncompressed": lambda c: c.send_uncompressed(b"x", True),
+    "prepared": lambda c: c.send_prepared(PreparedMessage(b""), True),
     "begin": lambda c: c.begin_stream(),
     "fragment": lambda c: c.send_fragment("x", True),
     "ping": lambda c: c.send_ping(None),
@@ -585,7 +587,7 @@ def test_others_follow_a_streamed_message() -> None:
     c.begin_stream()
     c.send_text("before the first fragment", True)
     c.send_fragment("one", False)
-    c.send_frame(build(BINARY, b"frame"))
+    c.send_prepared(PreparedMessage(b"frame", True), True)
     c.send_binary(b"aside", True)
     c.send_ping(b"p")
     assert end.said() == [Frame(TEXT, b"one", False), Frame(PING, b"p")]
@@ -618,7 +620,7 @@ def test_a_fragmented_message_aside_goes_on_after_the_stream() -> None:
     c.begin_stream()
     c.send_text("a", False)
     # Not between the fragments of the message aside, either.
-    c.send_frame(build(BINARY, b"frame"))
+    c.send_prepared(PreparedMessage(b"frame", True), True)
     c.send_fragment("stream", True)
     with pytest.raises(ConcurrencyError):
         c.begin_stream()
@@ -635,18 +637,18 @@ def test_frames_wait_for_the_end_of_a_fragmented_message() -> None:
     end = End()
     c = end.connection
     c.send_binary(b"a", False)
-    c.send_frame(build(TEXT, b"1"))
-    c.send_frame(build(TEXT, b"2"))
+    c.send_prepared(PreparedMessage(b"1", False), True)
+    c.send_prepared(PreparedMessage(b"2", False), True)
     c.send_binary(b"b", False)
     c.send_text("", True)
-    c.send_frame(build(TEXT, b"3"))
+    c.send_prepared(PreparedMessage(b"3", False), True)
     assert [each.payload for each in end.said()] == [b"a", b"b", b"", b"1", b"2", b"3"]
 
 
 def test_frames_wait_for_a_fragmented_text() -> None:
     end = End()
     end.connection.send_text("a", False)
-    end.connection.send_frame(build(BINARY, b"1"))
+    end.connection.send_prepared(PreparedMessage(b"1", True), True)
     end.connection.send_text("b", True)
     assert [each.payload for each in end.said()] == [b"a", b"b", b"1"]
 

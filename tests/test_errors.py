@@ -89,7 +89,9 @@ def test_each_violation_has_code_section_and_sentence(violation: Violation) -> N
     assert error.code == violation.name
     assert error.close_code is violation.close_code
     assert error.close_code in (1002, 1007, 1008, 1009)
-    assert str(error) == f"Invalid WebSocket frame: {error.sentence} (RFC 6455 §{violation.section})"
+    assert (
+        str(error) == f"Invalid WebSocket frame: {error.sentence} (RFC {violation.rfc} §{violation.section})"
+    )
     assert error.sentence.count("7") == len(names)
     assert "\n" not in str(error)
 
@@ -108,6 +110,8 @@ def test_the_codes_are_those_of_ws() -> None:
         "TOO_MANY_BUFFERED_PARTS": 1008,
         "UNSUPPORTED_DATA_PAYLOAD_LENGTH": 1009,
         "UNSUPPORTED_MESSAGE_LENGTH": 1009,
+        "INVALID_COMPRESSED_DATA": 1007,
+        "EMPTY_COMPRESSED_DATA": 1008,
     }
 
 

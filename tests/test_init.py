@@ -18,6 +18,7 @@ NAMES = {
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "Deflate",
     "ErrorEvent",
     "Event",
     "HandshakeError",
@@ -34,6 +35,7 @@ NAMES = {
     "NegotiationError",
     "NoResponse",
     "Opcode",
+    "PreparedMessage",
     "ProtocolError",
     "ProxyError",
     "RemoteProtocolError",
@@ -56,6 +58,7 @@ NAMES = {
     "compiled",
     "connect",
     "create_websocket_stream",
+    "deflate_memory",
     "is_transient",
     "serve",
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from wsline.deflate import Deflate
 from wsline.handshake.http_options import HTTPOptions
 from wsline.keywords import ClientKeywords, HeadKeywords, HTTPKeywords, Keywords, ServerKeywords
 from wsline.options import (
@@ -86,6 +87,9 @@ KINDS: dict[str, Kind] = {
     "max_pending_auto_pongs": size(1, "no limit"),
     "auto_pong": FLAG,
     "skip_utf8_validation": FLAG,
+    "per_message_deflate": Kind(
+        "True, False or a Deflate", [True, False, Deflate()], [], [None, 1, "on", {"threshold": 5}]
+    ),
     "handshake_timeout": seconds("no limit"),
     "close_timeout": seconds(),
     "ping_interval": seconds("no keepalive"),
@@ -258,6 +262,15 @@ def test_the_defaults_that_guard() -> None:
     assert (made.handshake_timeout, made.close_timeout, made.write_timeout) == (10, 10, 30)
     assert (made.ping_interval, made.ping_timeout) == (20, 20)
     assert ServerOptions().origins is SAME_HOST
+
+
+def test_a13_a54_compression_is_on_for_clients_and_off_for_servers() -> None:
+    assert ClientOptions().deflate == Deflate()
+    assert ServerOptions().deflate is None
+    assert ServerOptions(per_message_deflate=True).deflate == Deflate()
+    chosen = Deflate(threshold=5)
+    assert ServerOptions(per_message_deflate=chosen).deflate is chosen
+    assert ClientOptions(per_message_deflate=False).deflate is None
 
 
 def test_options_do_not_change() -> None:

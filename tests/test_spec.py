@@ -7,6 +7,7 @@ from wsline.spec import (
     MAX_FRAME_HEADER,
     SUPPORTED_VERSIONS,
     CloseCode,
+    DeflateParameters,
     Opcode,
     Role,
     State,
@@ -39,3 +40,7 @@ def test_states_are_numbered_as_in_browsers() -> None:
 def test_each_role_has_the_other_as_its_peer() -> None:
     assert Role.CLIENT.peer is Role.SERVER
     assert Role.SERVER.peer is Role.CLIENT
+
+
+def test_compression_is_unbounded_where_nothing_is_said() -> None:
+    assert DeflateParameters() == (False, False, 15, 15)

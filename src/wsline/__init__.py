@@ -7,6 +7,7 @@ from .aio.server import WebSocketServer, serve
 from .aio.streams import create_websocket_stream
 from .aio.websocket import WebSocket
 from .backoff import is_transient
+from .deflate import Deflate
 from .errors import (
     CloseInfo,
     ConcurrencyError,
@@ -42,7 +43,9 @@ from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
 from .states import ServerState
 from .stats import Stats
+from .wire.deflate import deflate_memory
 from .wire.kernels import COMPILED as compiled
+from .wire.prepared import PreparedMessage
 
 __version__ = "0.1.0"
 
@@ -56,6 +59,7 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "Deflate",
     "ErrorEvent",
     "Event",
     "HandshakeError",
@@ -72,6 +76,7 @@ __all__ = [
     "NegotiationError",
     "NoResponse",
     "Opcode",
+    "PreparedMessage",
     "ProtocolError",
     "ProxyError",
     "RemoteProtocolError",
@@ -94,6 +99,7 @@ __all__ = [
     "compiled",
     "connect",
     "create_websocket_stream",
+    "deflate_memory",
     "is_transient",
     "serve",
 ]

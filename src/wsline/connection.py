@@ -7,22 +7,14 @@ A door feeds it what the socket gives, sends what it puts into `output`, calls `
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import closing
-from .errors import (
-    CloseInfo,
-    ConnectionClosed,
-    InvalidState,
-    KeepaliveTimeout,
-    LocalProtocolError,
-    RemoteProtocolError,
-    WebSocketError,
-    WriteTimeout,
-)
+from .errors import KeepaliveTimeout, LocalProtocolError, RemoteProtocolError, WebSocketError, WriteTimeout
 from .liveness import NEVER, Keepalive, PingLedger
 from .options import Options
-from .spec import MAX_CLOSE_REASON, CloseCode, Opcode, Role, State
+from .sending import Sending
+from .spec import MAX_CLOSE_REASON, CloseCode, DeflateParameters, Opcode, Role, State
 from .states import Exit, Input, next_state
 from .wire.close import Close, build_close, check_close
+from .wire.deflate import DeflateJob, make_deflater, make_inflater
 from .wire.kernels import Assembly, Output
 from .wire.messages import MessageReader, Ping, Pong
 from .wire.sender import MessageSender
@@ -35,7 +27,7 @@ _LINGER: Final = 1.0
 _OPEN: Final = 1
 
 
-class Connection:
+class Connection(Sending):
     """One end of a WebSocket.
 
     Args:
@@ -50,6 +42,7 @@ class Connection:
         output: bytes that the door must send, in order.
         pings: the `PingLedger`.
         exit: an `Exit`; what the door does once `output` is flushed.
+        deflate: what was agreed on compression; `None`: nothing is compressed.
         cause: the exception that ended or failed the connection, if one did.
         reader, sender: of the messages; opening_size: bytes of the output before them.
     """
@@ -62,21 +55,15 @@ class Connection:
         output: Output | None = None,
         generate_mask: Callable[[], bytes] | None = None,
     ) -> None:
-        self.role = role
+        output = Output() if output is None else output
+        Sending.__init__(self, role, output, MessageSender(role, output, generate_mask))
         self.options = options
-        self.output = Output() if output is None else output
-        self.state = int(State.CONNECTING)
         self.exit = int(Exit.NONE)
+        self.deflate: DeflateParameters | None = None
         self.pings = PingLedger()
-        self.cause: BaseException | None = None
-        self.sent_close: Close | None = None
-        self.received_close: Close | None = None
-        self.initiator: str | None = None
-        self._is_terminated = False
         self.opening_size = 0
         self._clock = clock
         self.reader = MessageReader(role, options)
-        self.sender = MessageSender(role, self.output, generate_mask)
         self._keepalive: Keepalive | None = None
         self._heard = False
         self._close_due = NEVER
@@ -88,11 +75,19 @@ class Connection:
     def _move(self, happened: Input) -> None:
         self.state = int(next_state(State(self.state), happened))
 
-    def open(self) -> None:
-        """Note that the opening handshake succeeded."""
+    def open(self, deflate: DeflateParameters | None = None) -> None:
+        """Note that the opening handshake succeeded.
+
+        Args:
+            deflate: what was agreed on permessage-deflate, if it was.
+        """
         self._move(Input.OPENED)
         self.opening_size = self.output.sent + self.output.pending()
         options = self.options
+        if deflate is not None:
+            self.deflate = deflate
+            self.sender.deflate_by(make_deflater(self.role, deflate, options))
+            self.reader.inflate_by(make_inflater(self.role, deflate, options))
         if options.ping_interval is not None:
             self._keepalive = Keepalive(options.ping_interval, options.ping_timeout, self._clock())
 
@@ -214,6 +209,11 @@ class Connection:
             fits = len(close.reason.encode()) <= MAX_CLOSE_REASON
             self._write_close(close if fits else Close(close.code))
         self._move(Input.RECEIVED_CLOSE)
+        if self.sender.is_idle():
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let the door go: both close frames are on their way."""
         if self.role is Role.SERVER:
             self.exit = int(Exit.CLOSE)
         else:
@@ -222,49 +222,14 @@ class Connection:
 
     # -- out
 
-    def check_open(self) -> None:
-        """Check that messages can be sent.
-
-        Raises:
-            InvalidState: the opening handshake is not done.
-            ConnectionClosed: the closing handshake has begun.
-        """
-        if self.state == _OPEN:
+    def finish_job(self, job: DeflateJob) -> None:
+        """Send what came of a job, and what waited for it; in a later state than OPEN, too."""
+        if job.error is not None:
+            self.fail(job.error, CloseCode.INTERNAL_ERROR, "internal error")
             return
-        if self.state == State.CONNECTING:
-            raise InvalidState("WebSocket is not open: readyState 0 (CONNECTING)")
-        raise self.closed_error()
-
-    def send_text(self, text: str, fin: bool) -> None:
-        """Write a text message, or a fragment of one; raises as `check_open` does."""
-        if self.state != _OPEN:
-            self.check_open()
-        self.sender.send_text(text, fin)
-
-    def send_binary(self, data: bytes, fin: bool) -> None:
-        """Write a binary message, or a fragment of one; raises as `check_open` does."""
-        if self.state != _OPEN:
-            self.check_open()
-        self.sender.send_binary(data, fin)
-
-    def send_frame(self, frame: bytes) -> None:
-        """Write a whole message that is framed already; raises as `check_open` does."""
-        self.check_open()
-        self.sender.send_frame(frame)
-
-    def begin_stream(self) -> None:
-        """Begin a message of fragments: see `MessageSender`; raises as `check_open` does."""
-        self.check_open()
-        self.sender.begin_stream()
-
-    def send_fragment(self, fragment: str | bytes, fin: bool) -> None:
-        """Write a fragment of it: see `MessageSender`; raises as `check_open` does."""
-        self.check_open()
-        self.sender.send_fragment(fragment, fin)
-
-    def pending(self) -> int:
-        """Return how many bytes wait to be sent, those set aside by a fragmented message included."""
-        return self.output.pending() + self.sender.aside
+        self.sender.finish_job(job)
+        if self.received_close is not None and self.exit == Exit.NONE and self.sender.is_idle():
+            self._leave()
 
     def send_ping(self, payload: bytes | None, waiter: Any = None) -> bytes:
         """Write a ping and note it.
@@ -279,14 +244,14 @@ class Connection:
         self.check_open()
         if payload is None:
             payload = self.pings.new_payload()
-        self.sender.send_control(Opcode.PING, payload)
+        self.sender.send_control_in_turn(Opcode.PING, payload)
         self.pings.sent(payload, self._clock(), waiter)
         return payload
 
     def send_pong(self, payload: bytes) -> None:
         """Write a pong that nobody asked for."""
         self.check_open()
-        self.sender.send_control(Opcode.PONG, payload)
+        self.sender.send_control_in_turn(Opcode.PONG, payload)
 
     def send_close(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake; in a later state, do nothing.
@@ -305,7 +270,7 @@ class Connection:
         self._move(Input.SENT_CLOSE)
 
     def _write_close(self, close: Close) -> None:
-        self.sender.send_control(Opcode.CLOSE, build_close(close.code, close.reason))
+        self.sender.send_control_in_turn(Opcode.CLOSE, build_close(close.code, close.reason))
         self.sent_close = close
         self._keepalive = None
         self._close_due = self._clock() + self.options.close_timeout
@@ -326,9 +291,14 @@ class Connection:
         self._move(Input.FAILED)
         if self.cause is None:
             self.cause = cause
+        # What waits for a job is not sent any more; a close frame that was among it is.
+        was_idle = self.sender.is_idle()
+        self.sender.drop()
         if self.sent_close is None:
             self.initiator = "local"
             self._write_close(Close(code, reason))
+        elif not was_idle:
+            self._write_close(self.sent_close)
         self.reader.drop()
         self.exit = int(Exit.HALF_CLOSE)
         self._close_due = min(self._close_due, self._clock() + _LINGER)
@@ -385,16 +355,3 @@ class Connection:
             self.sender.send_control(Opcode.PONG, self._held_pong)
             self._held_pong = None
             self._held_pongs = 0
-
-    # -- the end
-
-    @property
-    def close_info(self) -> CloseInfo:
-        """How the connection ended, as far as it is known."""
-        return closing.close_info(
-            self.role, self.sent_close, self.received_close, self.initiator, self.cause, self._is_terminated
-        )
-
-    def closed_error(self) -> ConnectionClosed:
-        """Return the exception for calls that need the connection open."""
-        return closing.closed_error(self.close_info)

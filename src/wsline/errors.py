@@ -162,7 +162,7 @@ class HandshakeTimeout(HandshakeError, TimeoutError):
 
 
 class Violation(Enum):
-    """The rules of RFC 6455 that frames can break: close code, section, sentence.
+    """The rules of RFC 6455 and 7692 that frames can break: close code, section, sentence.
 
     Names follow the error codes of `ws` (`WS_ERR_<name>`). Sentences are filled by `error()`.
     """
@@ -195,11 +195,24 @@ class Violation(Enum):
         "10.4",
         "a message of at least {length} bytes is over the limit of {limit} (option max_payload)",
     )
+    INVALID_COMPRESSED_DATA = (
+        CloseCode.INVALID_PAYLOAD,
+        "7.2.2",
+        "a compressed message cannot be inflated: {why}",
+        7692,
+    )
+    EMPTY_COMPRESSED_DATA = (
+        CloseCode.POLICY_VIOLATION,
+        "8",
+        "{size} bytes of a compressed message inflate to only {length}",
+        7692,
+    )
 
-    def __init__(self, close_code: CloseCode, section: str, sentence: str) -> None:
+    def __init__(self, close_code: CloseCode, section: str, sentence: str, rfc: int = 6455) -> None:
         self.close_code = close_code
         self.section = section
         self.sentence = sentence
+        self.rfc = rfc
 
     def error(self, **values: object) -> "LocalProtocolError":
         """Build the exception for this rule.
@@ -214,7 +227,7 @@ class Violation(Enum):
 
 
 class ProtocolError(WebSocketError):
-    """A rule of RFC 6455 was broken.
+    """A rule of RFC 6455, or of RFC 7692 (compression), was broken.
 
     Attributes:
         violation: the rule, a member of `Violation`.
@@ -223,7 +236,7 @@ class ProtocolError(WebSocketError):
     """
 
     def __init__(self, violation: Violation, sentence: str) -> None:
-        super().__init__(f"Invalid WebSocket frame: {sentence} (RFC 6455 §{violation.section})")
+        super().__init__(f"Invalid WebSocket frame: {sentence} (RFC {violation.rfc} §{violation.section})")
         self.violation = violation
         self.sentence = sentence
         self.code = violation.name

@@ -1,9 +1,10 @@
 """What can be told of a WebSocket, through whatever door it came: its properties."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .errors import CloseInfo
+from .handshake.extensions import ExtensionOffer, build_extensions
 from .handshake.http1 import Request, Response
 from .payload import form_of
 from .spec import State
@@ -28,6 +29,7 @@ class Facts:
     _response: Response | None
     _protocol: str | None
     _url: str | None
+    _extensions: Sequence[ExtensionOffer] = ()
     _binary_type = "bytes"
 
     def _set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
@@ -86,8 +88,8 @@ class Facts:
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """The extensions that were agreed on."""
-        return ()
+        """The extensions that were agreed on, each with its parameters, as in the header."""
+        return tuple(build_extensions([each]) for each in self._extensions)
 
     @property
     def buffered_amount(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from re import Pattern
 from typing import Any, TypedDict
 
+from .deflate import Deflate
 from .handshake.http1 import Request, Response
 from .handshake.server import VerifyInfo
 from .options import OriginRule
@@ -30,6 +31,7 @@ class Keywords(HeadKeywords, total=False):
     max_pending_auto_pongs: int | None
     auto_pong: bool
     skip_utf8_validation: bool
+    per_message_deflate: bool | Deflate
     handshake_timeout: float | None
     close_timeout: float
     ping_interval: float | None

@@ -11,10 +11,12 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from types import NoneType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
+from .checks import CALLABLE, FLAG, TEXT, Check, can, check_all, option, seconds, size
+from .deflate import Deflate
 from .spec import SUPPORTED_VERSIONS
 
 __all__ = [
@@ -31,68 +33,14 @@ __all__ = [
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
-# The largest number that the compiled twin takes.
-_MOST: Final = 2**63 - 1
-
-
-class Check(NamedTuple):
-    """What an option may be: the types (others are a `TypeError`), and which of their values.
-
-    Without types the option is known by what it can do, and what cannot do so is of a wrong type.
-    """
-
-    allowed: str
-    types: tuple[type, ...]
-    accepts: Callable[[Any], bool] = lambda value: True
-
-    def error(self, name: str, value: Any) -> Exception | None:
-        """Return the exception for this value of the option `name`, or `None` if it is allowed."""
-        # A bool is an int, but not a number of anything.
-        of_type = type(value) in self.types if type(value) is bool else isinstance(value, self.types)
-        if (of_type or not self.types) and self.accepts(value):
-            return None
-        return (ValueError if of_type else TypeError)(f"{name}={value!r}: must be {self.allowed}")
-
-
-def _is(value: Any, method: str) -> bool:
-    return callable(getattr(value, method, None))
-
-
-def _size(least: int, *, none: str = "") -> Check:
-    allowed = f"an integer from {least} to 2**63 - 1"
-    if none:
-        return Check(
-            f"{allowed}, or None for {none}",
-            (int, NoneType),
-            lambda value: value is None or least <= value <= _MOST,
-        )
-    return Check(allowed, (int,), lambda value: bool(least <= value <= _MOST))
-
-
-def _seconds(*, none: str = "") -> Check:
-    # Above this an integer is no float.
-    most = sys.float_info.max
-    allowed = "a finite number of seconds above 0"
-    if none:
-        return Check(
-            f"{allowed}, or None for {none}",
-            (int, float, NoneType),
-            lambda value: value is None or 0 < value <= most,
-        )
-    return Check(allowed, (int, float), lambda value: bool(0 < value <= most))
-
-
 _FACTOR = Check("a finite number from 1", (int, float), lambda value: 1 <= value <= sys.float_info.max)
 BINARY_TYPES: Final = ("bytes", "bytearray", "memoryview", "fragments")
 
 _FORM = Check(f"one of {', '.join(map(repr, BINARY_TYPES))}", (str,), lambda value: value in BINARY_TYPES)
-_FLAG = Check("True or False", (bool,))
 _PROXY = Check(
     "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
 )
-_CALLABLE = Check("a callable or None", (), lambda value: value is None or callable(value))
 _CLASS = Check("a class or None", (type, NoneType))
-_TEXT = Check("a string or None", (str, NoneType))
 _VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
 _AUTH = Check(
     "a tuple (user, password) of strings, or None",
@@ -120,7 +68,7 @@ _CONTEXT = Check(
     (),
     lambda value: value is None or _is_context(value, "SERVER"),
 )
-_SOCKET = Check("a stream socket or None", (), lambda value: value is None or _is(value, "fileno"))
+_SOCKET = Check("a stream socket or None", (), lambda value: value is None or can(value, "fileno"))
 _PATH = Check(
     'a string that begins with "/", or None',
     (str, NoneType),
@@ -136,7 +84,7 @@ _HEADERS = Check(
 def _is_context(value: Any, side: str) -> bool:
     protocol: str = getattr(getattr(value, "protocol", None), "name", "")
     fits = not protocol.endswith(("_CLIENT", "_SERVER")) or protocol.endswith(side)
-    return _is(value, "wrap_bio") and fits
+    return can(value, "wrap_bio") and fits
 
 
 def _are_pairs(values: Iterable[Any]) -> bool:
@@ -149,10 +97,6 @@ def _are_pairs(values: Iterable[Any]) -> bool:
 def pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return headers given as a mapping or as pairs as a list of pairs."""
     return list(headers.items()) if isinstance(headers, Mapping) else [(n, v) for n, v in headers]
-
-
-def _option(default: Any, check: Check) -> Any:
-    return field(default=default, metadata={"check": check})
 
 
 class OriginRule:
@@ -184,6 +128,9 @@ def _of_text(origin: Any) -> Any:
     return origin.pattern if isinstance(origin, re.Pattern) else origin
 
 
+_DEFLATE: Final = Check("True, False or a Deflate", (bool, Deflate))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadOptions:
     """The limits of HTTP heads, which all have.
@@ -194,16 +141,12 @@ class HeadOptions:
         max_headers: most headers in it.
     """
 
-    max_head_size: int = _option(16 * KIB, _size(128))
-    max_head_line: int = _option(8 * KIB, _size(64))
-    max_headers: int = _option(100, _size(8))
+    max_head_size: int = option(16 * KIB, size(128))
+    max_head_line: int = option(8 * KIB, size(64))
+    max_headers: int = option(100, size(8))
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            error = each.metadata["check"].error(each.name, value)
-            if error is not None:
-                raise error
+        check_all(self)
 
     @classmethod
     def from_keywords(cls, caller: str, keywords: Mapping[str, Any]) -> Self:
@@ -246,6 +189,8 @@ class Options(HeadOptions):
         auto_pong: answer pings (`ws`: autoPong).
         skip_utf8_validation: take ill-formed UTF-8 in text messages and close reasons, replacing
             what cannot be decoded by U+FFFD (`ws`: skipUTF8Validation).
+        per_message_deflate: compress messages: `True`, or a `Deflate` that says how
+            (`ws`: perMessageDeflate). Default: clients offer it, servers decline it.
         handshake_timeout: longest time of the whole opening handshake, TLS included.
         close_timeout: longest time from the start of the closing handshake until the connection is
             cut (`ws`: closeTimeout, there 30).
@@ -264,22 +209,31 @@ class Options(HeadOptions):
             is cut off as a slow consumer; `None`: no limit.
     """
 
-    max_payload: int | None = _option(16 * MIB, _size(0, none="no limit"))
-    max_fragments: int | None = _option(131072, _size(1, none="no limit"))
-    max_buffered_chunks: int | None = _option(262144, _size(1, none="no limit"))
-    max_pending_auto_pongs: int | None = _option(60, _size(1, none="no limit"))
-    auto_pong: bool = _option(True, _FLAG)
-    skip_utf8_validation: bool = _option(False, _FLAG)
-    handshake_timeout: float | None = _option(10.0, _seconds(none="no limit"))
-    close_timeout: float = _option(10.0, _seconds())
-    ping_interval: float | None = _option(20.0, _seconds(none="no keepalive"))
-    ping_timeout: float | None = _option(20.0, _seconds(none="no limit"))
-    write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
-    binary_type: str = _option("bytes", _FORM)
-    allow_synchronous_events: bool = _option(True, _FLAG)
-    max_queue: int = _option(16, _size(1))
-    high_water: int = _option(64 * KIB, _size(0))
-    max_buffered: int | None = _option(16 * MIB, _size(0, none="no limit"))
+    max_payload: int | None = option(16 * MIB, size(0, none="no limit"))
+    max_fragments: int | None = option(131072, size(1, none="no limit"))
+    max_buffered_chunks: int | None = option(262144, size(1, none="no limit"))
+    max_pending_auto_pongs: int | None = option(60, size(1, none="no limit"))
+    auto_pong: bool = option(True, FLAG)
+    skip_utf8_validation: bool = option(False, FLAG)
+    per_message_deflate: bool | Deflate = option(False, _DEFLATE)
+    handshake_timeout: float | None = option(10.0, seconds(none="no limit"))
+    close_timeout: float = option(10.0, seconds())
+    ping_interval: float | None = option(20.0, seconds(none="no keepalive"))
+    ping_timeout: float | None = option(20.0, seconds(none="no limit"))
+    write_timeout: float | None = option(30.0, seconds(none="no limit"))
+    binary_type: str = option("bytes", _FORM)
+    allow_synchronous_events: bool = option(True, FLAG)
+    max_queue: int = option(16, size(1))
+    high_water: int = option(64 * KIB, size(0))
+    max_buffered: int | None = option(16 * MIB, size(0, none="no limit"))
+
+    @property
+    def deflate(self) -> Deflate | None:
+        """What `per_message_deflate` says, `None` if it is off."""
+        chosen = self.per_message_deflate
+        if isinstance(chosen, bool):
+            return Deflate() if chosen else None
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,28 +278,29 @@ class ClientOptions(Options):
             it: to subscribe again. May be a coroutine function.
     """
 
-    protocol_version: int = _option(13, _VERSION)
-    origin: str | None = _option(None, _TEXT)
-    headers: Any = _option(None, _HEADERS)
-    auth: tuple[str, str] | None = _option(None, _AUTH)
-    follow_redirects: bool = _option(False, _FLAG)
-    max_redirects: int = _option(10, _size(0))
-    unsafe_redirects: bool = _option(False, _FLAG)
-    finish_request: Callable[..., Any] | None = _option(None, _CALLABLE)
-    generate_mask: Callable[[], bytes] | None = _option(None, _CALLABLE)
-    ssl: Any = _option(None, _SSL)
-    server_hostname: str | None = _option(None, _HOST)
-    sock: Any = _option(None, _SOCKET)
-    unix_path: str | None = _option(None, _TEXT)
-    proxy: str | bool | None = _option(None, _PROXY)
-    local_address: tuple[str, int] | None = _option(None, _ADDRESS)
-    family: int = _option(0, _size(0))
-    happy_eyeballs_delay: float | None = _option(0.25, _seconds(none="one after the other"))
-    reconnect_delay: float = _option(1.0, _seconds())
-    reconnect_factor: float = _option(2.0, _FACTOR)
-    reconnect_max_delay: float = _option(60.0, _seconds())
-    process_exception: Callable[[Exception], Exception | None] | None = _option(None, _CALLABLE)
-    on_reconnect: Callable[..., Any] | None = _option(None, _CALLABLE)
+    per_message_deflate: bool | Deflate = option(True, _DEFLATE)
+    protocol_version: int = option(13, _VERSION)
+    origin: str | None = option(None, TEXT)
+    headers: Any = option(None, _HEADERS)
+    auth: tuple[str, str] | None = option(None, _AUTH)
+    follow_redirects: bool = option(False, FLAG)
+    max_redirects: int = option(10, size(0))
+    unsafe_redirects: bool = option(False, FLAG)
+    finish_request: Callable[..., Any] | None = option(None, CALLABLE)
+    generate_mask: Callable[[], bytes] | None = option(None, CALLABLE)
+    ssl: Any = option(None, _SSL)
+    server_hostname: str | None = option(None, _HOST)
+    sock: Any = option(None, _SOCKET)
+    unix_path: str | None = option(None, TEXT)
+    proxy: str | bool | None = option(None, _PROXY)
+    local_address: tuple[str, int] | None = option(None, _ADDRESS)
+    family: int = option(0, size(0))
+    happy_eyeballs_delay: float | None = option(0.25, seconds(none="one after the other"))
+    reconnect_delay: float = option(1.0, seconds())
+    reconnect_factor: float = option(2.0, _FACTOR)
+    reconnect_max_delay: float = option(60.0, seconds())
+    process_exception: Callable[[Exception], Exception | None] | None = option(None, CALLABLE)
+    on_reconnect: Callable[..., Any] | None = option(None, CALLABLE)
 
     def __post_init__(self) -> None:
         # Named in full: `super()` does not find a class that has got slots.
@@ -380,17 +335,17 @@ class ServerOptions(Options):
         reuse_port: let other processes listen at the same port (SO_REUSEPORT).
     """
 
-    path: str | None = _option(None, _PATH)
-    origins: Any = _option(SAME_HOST, _ORIGINS)
-    handle_protocols: Callable[..., Any] | None = _option(None, _CALLABLE)
-    verify_client: Callable[..., Any] | None = _option(None, _CALLABLE)
-    process_request: Callable[..., Any] | None = _option(None, _CALLABLE)
-    client_tracking: bool = _option(True, _FLAG)
-    web_socket: Any = _option(None, _CLASS)
-    backlog: int = _option(511, _size(1))
-    max_connections: int | None = _option(None, _size(1, none="no limit"))
-    max_connections_per_ip: int | None = _option(None, _size(1, none="no limit"))
-    sock: Any = _option(None, _SOCKET)
-    unix_path: str | None = _option(None, _TEXT)
-    ssl: Any = _option(None, _CONTEXT)
-    reuse_port: bool = _option(False, _FLAG)
+    path: str | None = option(None, _PATH)
+    origins: Any = option(SAME_HOST, _ORIGINS)
+    handle_protocols: Callable[..., Any] | None = option(None, CALLABLE)
+    verify_client: Callable[..., Any] | None = option(None, CALLABLE)
+    process_request: Callable[..., Any] | None = option(None, CALLABLE)
+    client_tracking: bool = option(True, FLAG)
+    web_socket: Any = option(None, _CLASS)
+    backlog: int = option(511, size(1))
+    max_connections: int | None = option(None, size(1, none="no limit"))
+    max_connections_per_ip: int | None = option(None, size(1, none="no limit"))
+    sock: Any = option(None, _SOCKET)
+    unix_path: str | None = option(None, TEXT)
+    ssl: Any = option(None, _CONTEXT)
+    reuse_port: bool = option(False, FLAG)

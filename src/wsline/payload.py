@@ -1,58 +1,14 @@
-"""What can be sent, and in what form it is received."""
+"""What is sent in pieces or with a ping, and in what form messages are received."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from .options import BINARY_TYPES
-from .spec import MAX_CONTROL_PAYLOAD, Role
+from .spec import MAX_CONTROL_PAYLOAD
+from .wire.data import to_message
 from .wire.fragments import KeptFragments
-from .wire.kernels import Output
-from .wire.messages import MessageWriter
 
-__all__ = [
-    "Fragments",
-    "as_bytes",
-    "as_text",
-    "form_of",
-    "frame_message",
-    "to_control_payload",
-    "to_message",
-]
-
-
-def to_message(data: Any, binary: bool | None) -> str | bytes | None:
-    """Return `data` as `str` or `bytes`; `None` if it is an iterable; else raise `TypeError`."""
-    if isinstance(data, str):
-        # Of a subclass (an enum, say) the characters count, not what it shows.
-        return str.encode(data) if binary else str.__str__(data)
-    if type(data) is not bytes:
-        try:
-            with memoryview(data) as view:
-                data = view.tobytes()
-        except TypeError:
-            if isinstance(data, AsyncIterable) or (
-                isinstance(data, Iterable) and not isinstance(data, Mapping)
-            ):
-                return None
-            raise TypeError(
-                f"data of type {type(data).__name__}: must be str, bytes, an object with a buffer,"
-                f" or an iterable of these"
-            ) from None
-    return str(data, "utf-8") if binary is False else data
-
-
-def frame_message(data: str | bytes, binary: bool | None) -> bytes:
-    """Return a whole message in one frame, as a server sends it."""
-    message = to_message(data, binary)
-    if message is None:
-        raise TypeError(f"data of type {type(data).__name__}: must be str, bytes or an object with a buffer")
-    output = Output()
-    writer = MessageWriter(Role.SERVER, output)
-    if isinstance(message, str):
-        writer.write_text(message, True)
-    else:
-        writer.write_binary(message, True)
-    return output.take()
+__all__ = ["Fragments", "as_bytes", "as_text", "form_of", "to_control_payload"]
 
 
 def to_control_payload(data: Any) -> bytes:

@@ -1,9 +1,9 @@
 """The vocabulary of RFC 6455: opcodes, close codes, states, roles and fixed names."""
 
 from enum import Enum, IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["GUID", "SUPPORTED_VERSIONS", "CloseCode", "Opcode", "Role", "State"]
+__all__ = ["GUID", "SUPPORTED_VERSIONS", "CloseCode", "DeflateParameters", "Opcode", "Role", "State"]
 
 # RFC 6455 §1.3: the string that both sides append to Sec-WebSocket-Key.
 GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -71,3 +71,12 @@ class Role(Enum):
     def peer(self) -> "Role":
         """The role at the other end."""
         return Role.SERVER if self is Role.CLIENT else Role.CLIENT
+
+
+class DeflateParameters(NamedTuple):
+    """What both sides agreed on for permessage-deflate (RFC 7692 §7.1)."""
+
+    server_no_context_takeover: bool = False
+    client_no_context_takeover: bool = False
+    server_max_window_bits: int = 15
+    client_max_window_bits: int = 15

@@ -373,7 +373,7 @@ async def test_frames_of_an_impatient_client_are_kept_up_to_a_mark() -> None:
     go_on.set()
     await until(lambda: asked.opened)
     assert asked.channel.is_reading
-    assert asked.opened[0][3] == b"first " + b"x" * 65000 + b"y" * 1000
+    assert asked.opened[0][4] == b"first " + b"x" * 65000 + b"y" * 1000
     assert asked.ended == 1
 
 

@@ -29,6 +29,7 @@ from wsline.errors import (
 from wsline.options import Options
 from wsline.spec import CloseCode, Role, State
 from wsline.states import Exit
+from wsline.wire.prepared import PreparedMessage
 
 KIB = 1024
 DEADLINE = 5  # seconds, for whatever must come
@@ -199,17 +200,19 @@ async def test_messages_and_fragments_go_out_in_order() -> None:
     assert session.send(b"data", True) is DONE
     assert session.send("be", False) is DONE
     assert session.send("gun", True) is DONE
-    session.send_frame(frame(TEXT, b"framed"))
+    assert session.send_prepared(PreparedMessage("framed"), True) is DONE
+    assert session.send_uncompressed("plain", True) is DONE
     inside.connection.begin_stream()
     assert session.send_fragment("stream", False) is DONE
     assert session.send_fragment("ed", True) is DONE
-    assert inside.channel.calls == ["written"] * 7
+    assert inside.channel.calls == ["written"] * 8
     assert inside.sent == (
         frame(TEXT, b"text")
         + frame(2, b"data")
         + frame(TEXT, b"be", fin=False)
         + frame(0, b"gun")
         + frame(TEXT, b"framed")
+        + frame(TEXT, b"plain")
         + frame(TEXT, b"stream", fin=False)
         + frame(0, b"ed")
     )
@@ -289,9 +292,17 @@ async def test_a_slow_peer_is_cut_off() -> None:
 
 async def test_a_slow_peer_is_cut_off_by_a_framed_message() -> None:
     inside = Inside(max_buffered=KIB)
-    inside.session.send_frame(frame(2, bytes(2 * KIB)))
+    inside.session.send_prepared(PreparedMessage(bytes(2 * KIB)), True)
     with pytest.raises(ConnectionClosedError, match="too slowly"):
-        inside.session.send_frame(frame(TEXT, b"no"))
+        inside.session.send_prepared(PreparedMessage("no"), True)
+    assert inside.channel.closed
+
+
+async def test_a_slow_peer_is_cut_off_by_a_message_that_is_not_compressed() -> None:
+    inside = Inside(max_buffered=KIB)
+    inside.session.send_uncompressed(bytes(2 * KIB), True)
+    with pytest.raises(ConnectionClosedError, match="too slowly"):
+        inside.session.send_uncompressed("no", True)
     assert inside.channel.closed
 
 

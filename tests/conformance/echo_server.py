@@ -14,12 +14,12 @@ async def echo(ws: WebSocket) -> None:
 
 
 async def serve_coroutine(port: int) -> None:
-    async with serve(echo, HOST, port) as server:
+    async with serve(echo, HOST, port, per_message_deflate=True) as server:
         await server.serve_forever()
 
 
 def serve_listener(port: int) -> None:
-    server = WebSocketServer(host=HOST, port=port)
+    server = WebSocketServer(host=HOST, port=port, per_message_deflate=True)
 
     def connection(ws: WebSocket) -> None:
         ws.on("message", ws.send)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsline.deflate import Deflate
 from wsline.errors import (
     HandshakeError,
     InvalidHeader,
@@ -23,6 +24,7 @@ from wsline.handshake.key import is_key
 from wsline.handshake.server import ServerHandshake
 from wsline.handshake.uri import parse_uri
 from wsline.options import ClientOptions, ServerOptions
+from wsline.spec import DeflateParameters
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -35,9 +37,10 @@ GOOD: dict[str, str | None] = {
 
 
 def client(
-    protocols: Sequence[str] = (), *, url: str = "ws://h/", extensions: Any = (), **options: Any
+    protocols: Sequence[str] = (), *, url: str = "ws://h/", deflate: bool | Deflate = False, **options: Any
 ) -> ClientHandshake:
-    return ClientHandshake(parse_uri(url), ClientOptions(**options), protocols, KEY, extensions=extensions)
+    options["per_message_deflate"] = deflate
+    return ClientHandshake(parse_uri(url), ClientOptions(**options), protocols, KEY)
 
 
 def head(
@@ -76,12 +79,15 @@ class TestBuild:
             url="wss://u:p@h/",
             origin="http://o",
             headers=[("X", "1"), ("Cookie", "c"), ("x", "2")],
-            extensions=[ExtensionOffer("e", [("f", "1")])],
+            deflate=Deflate(client_no_context_takeover=True),
         )
         assert list(handshake.request.headers.items())[5:] == [
             ("Origin", "http://o"),
             ("Sec-WebSocket-Protocol", "a,b"),
-            ("Sec-WebSocket-Extensions", "e; f=1"),
+            (
+                "Sec-WebSocket-Extensions",
+                "permessage-deflate; client_no_context_takeover; client_max_window_bits",
+            ),
             ("Authorization", "Basic dTpw"),
             ("User-Agent", USER_AGENT),
             ("X", "1"),
@@ -123,7 +129,7 @@ class TestBuild:
         ("name", "instead"),
         [
             ("Sec-WebSocket-Protocol", "name the subprotocols in `protocols`"),
-            ("sec-websocket-extensions", "extensions have options of their own"),
+            ("sec-websocket-extensions", "the option per_message_deflate decides on it"),
             ("Content-Length", "a WebSocket handshake has no body"),
             ("Transfer-Encoding", "a WebSocket handshake has no body"),
         ],
@@ -298,23 +304,34 @@ class TestReceive:
         assert str(error) == f"{text}; {error.hint}"
         assert error.hint
 
-    def test_the_answers_to_offered_extensions(self) -> None:
-        handshake = client(extensions=[ExtensionOffer("a", []), ExtensionOffer("b", [])])
-        handshake.receive(head({"Sec-WebSocket-Extensions": "b; c=1"}))
-        assert handshake.extensions == (ExtensionOffer("b", [("c", "1")]),)
+    def test_compression_that_the_server_agrees_to(self) -> None:
+        handshake = client(deflate=True)
+        assert (handshake.extensions, handshake.deflate) == ((), None)
+        handshake.receive(head({"Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=10"}))
+        assert handshake.extensions == (
+            ExtensionOffer("permessage-deflate", [("server_max_window_bits", "10")]),
+        )
+        assert handshake.deflate == DeflateParameters(server_max_window_bits=10)
+
+    def test_compression_that_the_server_declines(self) -> None:
+        handshake = client(deflate=True)
+        handshake.receive(head())
+        assert (handshake.extensions, handshake.deflate) == ((), None)
 
     @pytest.mark.row("165k", "165l")
     @pytest.mark.parametrize(
         ("header", "text"),
         [
             ("b", "Server indicated an extension that was not requested: 'b'"),
-            ("a; ", "Invalid Sec-WebSocket-Extensions header: a token expected at index 2"),
+            ("permessage-deflate; ", "Invalid Sec-WebSocket-Extensions header: a token expected at index 19"),
+            (
+                "permessage-deflate; b",
+                "Invalid Sec-WebSocket-Extensions header: Unknown parameter 'b'",
+            ),
         ],
     )
     def test_extensions_must_have_been_offered(self, header: str, text: str) -> None:
-        error = refused(
-            client(extensions=[ExtensionOffer("a", [])]), head({"Sec-WebSocket-Extensions": header})
-        )
+        error = refused(client(deflate=True), head({"Sec-WebSocket-Extensions": header}))
         assert type(error) is NegotiationError
         assert str(error).startswith(text)
 

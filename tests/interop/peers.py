@@ -98,9 +98,9 @@ class Side:
     @property
     def missing(self) -> str | None:
         """Why this peer cannot run here, and what to do about it; `None` if it can."""
-        if self.package == "websockets":
-            found = importlib.util.find_spec("websockets") is not None
-            return None if found else "needs the package websockets: pip install websockets"
+        if self.package != "ws":
+            found = importlib.util.find_spec(self.package) is not None
+            return None if found else f"needs the package {self.package}: pip install {self.package}"
         if shutil.which("node") is None:
             return "needs Node.js: install the command node"
         if not (HERE / "node_modules" / "ws").is_dir():
@@ -118,7 +118,7 @@ class Side:
         if self.package == "ws":
             command = ["node", str(HERE / f"ws_{self.role}.mjs")]
         else:
-            command = [sys.executable, str(HERE / "websockets_peer.py"), self.role]
+            command = [sys.executable, str(HERE / f"{self.package}_peer.py"), self.role]
         peer = Peer(
             await asyncio.create_subprocess_exec(
                 *command, json.dumps(options), *arguments, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE

@@ -94,7 +94,11 @@ async def test_an_offer_of_compression_is_declined(client_side: Side) -> None:
 
 
 async def test_our_client_talks_to_a_server_that_would_compress(server_side: Side) -> None:
-    async with server_side.listen(perMessageDeflate=True, echo=True) as (url, _), connect(url) as ws:
+    async with (
+        server_side.listen(perMessageDeflate=True, echo=True) as (url, peer),
+        connect(url, per_message_deflate=False) as ws,
+    ):
+        assert (await peer.event("open"))["extensions"] == ""
         assert await says_hello(ws)
 
 

@@ -16,6 +16,10 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
 from websockets.http11 import Request, Response
 
 Message = dict[str, str]
@@ -91,6 +95,16 @@ async def fragments(ws: Connection, messages: list[Message]) -> AsyncIterator[st
         yield unpacked(message)
 
 
+def extensions(factory: Any, options: dict[str, Any]) -> list[Any] | None:
+    """Return what `perMessageDeflate` says, in the words of this package."""
+    wish = options.get("perMessageDeflate")
+    if not wish:
+        return None
+    # Its own defaults: windows of 12 bits.
+    words = {"server_max_window_bits": 12, "client_max_window_bits": 12} if wish is True else wish
+    return [factory(**words, compress_settings={"memLevel": 5})]
+
+
 async def run_server(options: dict[str, Any]) -> None:
     """Serve one connection at a time."""
 
@@ -111,7 +125,8 @@ async def run_server(options: dict[str, Any]) -> None:
         "127.0.0.1",
         0,
         subprotocols=options.get("protocols"),
-        compression="deflate" if options.get("perMessageDeflate") else None,
+        compression=None,
+        extensions=extensions(ServerPerMessageDeflateFactory, options),
         max_size=None,
         process_request=refuse,
         process_response=add_headers,
@@ -127,7 +142,8 @@ async def run_client(options: dict[str, Any], url: str) -> None:
             url,
             subprotocols=options.get("protocols"),
             additional_headers=options.get("headers"),
-            compression="deflate" if options.get("perMessageDeflate") else None,
+            compression=None,
+            extensions=extensions(ClientPerMessageDeflateFactory, options),
             max_size=None,
             proxy=None,
         ) as ws:

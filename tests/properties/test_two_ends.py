@@ -7,12 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.wire.raw import build
 from wsline.connection import Connection
 from wsline.errors import ConcurrencyError, ConnectionClosed, InvalidState
 from wsline.options import Options
 from wsline.spec import CloseCode, Role, State
 from wsline.wire.messages import HEADROOM
+from wsline.wire.prepared import PreparedMessage
 
 ROLES = st.sampled_from(Role)
 PAYLOADS = st.one_of(st.text(st.characters(codec="utf-8"), max_size=200), st.binary(max_size=200))
@@ -67,10 +67,9 @@ class TwoEnds(RuleBasedStateMachine):
             self.finish(role, whole)
 
     @rule(role=ROLES, data=st.binary(max_size=20))
-    def send_frame(self, role: Role, data: bytes) -> None:
-        frame = build(2, data, key=b"mask" if role is Role.CLIENT else None)
+    def send_prepared(self, role: Role, data: bytes) -> None:
         try:
-            self.ends[role].send_frame(frame)
+            self.ends[role].send_prepared(PreparedMessage(data), True)
         except ConnectionClosed:
             assert not self.can_send(role)
             return

@@ -5,10 +5,12 @@ import pytest
 from wsline.errors import ConcurrencyError, InvalidState
 from wsline.spec import Opcode, Role
 from wsline.wire.kernels import Output
+from wsline.wire.prepared import PreparedMessage
 from wsline.wire.sender import MessageSender
 
 HELLO = b"\x81\x05hello"
 FRAMED = b"\x82\x01f"
+PREPARED = PreparedMessage(b"f")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def sender(output: Output) -> MessageSender:
 def test_messages_go_out_as_they_are_sent(sender: MessageSender, output: Output) -> None:
     sender.send_text("hello", True)
     sender.send_binary(b"x", True)
-    sender.send_frame(FRAMED)
+    sender.send_prepared(PREPARED, True)
     sender.send_control(Opcode.PING, b"p")
     assert output.take() == HELLO + b"\x82\x01x" + FRAMED + b"\x89\x01p"
     assert sender.aside == 0
@@ -40,9 +42,9 @@ def test_a_framed_message_waits_for_the_end_of_a_fragmented_one(
     sender: MessageSender, output: Output
 ) -> None:
     sender.send_text("a", False)
-    sender.send_frame(FRAMED)
-    sender.send_frame(FRAMED)
-    assert sender.aside == 2 * len(FRAMED)
+    sender.send_prepared(PREPARED, True)
+    sender.send_prepared(PREPARED, True)
+    assert sender.aside == 2
     sender.send_control(Opcode.PONG, b"")
     sender.send_text("b", False)
     assert output.take() == b"\x01\x01a" + b"\x8a\x00" + b"\x00\x01b"
@@ -55,8 +57,8 @@ def test_other_messages_follow_a_stream(sender: MessageSender, output: Output) -
     sender.begin_stream()
     sender.send_fragment("a", False)
     sender.send_text("hello", True)
-    sender.send_frame(FRAMED)
-    assert sender.aside == len(HELLO + FRAMED)
+    sender.send_prepared(PREPARED, True)
+    assert sender.aside == len(b"hello" + b"f")
     assert output.take() == b"\x01\x01a"
     sender.send_fragment("b", True)
     assert output.take() == b"\x80\x01b" + HELLO + FRAMED
@@ -68,10 +70,10 @@ def test_a_fragmented_message_that_began_during_a_stream_goes_on_after_it(
 ) -> None:
     sender.begin_stream()
     sender.send_text("x", False)
-    sender.send_frame(FRAMED)
+    sender.send_prepared(PREPARED, True)
     sender.send_fragment(b"s", True)
     assert output.take() == b"\x82\x01s" + b"\x01\x01x"
-    assert sender.aside == len(FRAMED)
+    assert sender.aside == 1
     sender.send_text("y", True)
     assert output.take() == b"\x80\x01y" + FRAMED
     assert sender.aside == 0

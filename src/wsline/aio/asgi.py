@@ -18,9 +18,10 @@ from ..handshake.http1 import Request, Response, refusal
 from ..handshake.judging import judge
 from ..handshake.server import ServerHandshake, matches_path, upgrade_required
 from ..options import OriginRule, ServerOptions
-from ..payload import as_bytes, as_text, to_message
+from ..payload import as_bytes, as_text
 from ..spec import CloseCode, Role, State
 from ..wire.close import Close, check_close, is_sendable_code
+from ..wire.data import to_message
 from .asking import consult
 
 __all__ = ["ASGIWebSocket", "WebSocketApp"]

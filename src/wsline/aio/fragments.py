@@ -10,19 +10,20 @@ from .session import Session
 __all__ = ["send_fragments"]
 
 
-async def send_fragments(session: Session, items: Any, binary: bool | None) -> None:
+async def send_fragments(session: Session, items: Any, binary: bool | None, compress: bool = True) -> None:
     """Send the items of an iterable or asynchronous iterable as the fragments of one message.
 
     Args:
         session: sends them.
         items: all text, or all binary.
         binary: see `Messaging.send`.
+        compress: whether the message may be compressed.
 
     Raises:
         TypeError: a fragment of another type. The connection is failed: the message cannot be completed.
         InvalidState, ConnectionClosed, ConcurrencyError: as `Connection.begin_stream`.
     """
-    session.connection.begin_stream()
+    session.connection.begin_stream(compress)
     fragments = Fragments(binary)
     try:
         async for item in _iterate(items):

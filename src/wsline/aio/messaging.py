@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ..errors import ConcurrencyError
-from ..payload import as_bytes, as_text, to_control_payload, to_message
+from ..payload import as_bytes, as_text, to_control_payload
 from ..spec import State
+from ..wire.data import to_message
+from ..wire.prepared import PreparedMessage
 from .flow import MessageIterator
 from .fragments import send_fragments
 from .session import Session
@@ -37,9 +39,11 @@ class Messaging:
         Args:
             data: `str` is sent as text; `bytes`, `bytearray`, `memoryview` and whatever else has a
                 buffer, as binary (it may be changed right after the call). An iterable or asynchronous
-                iterable of these is sent as one fragmented message, while the result is awaited.
+                iterable of these is sent as one fragmented message, while the result is awaited. A
+                `PreparedMessage` is sent as it was prepared.
             binary: send as binary (`True`) or text (`False`), whatever the type.
-            compress: has no effect where no compression was agreed.
+            compress: `False`: not compressed, whatever was agreed; of a fragmented message the first
+                fragment decides. `True` and `None`: compressed where that was agreed, and worth it.
             fin: `False`: the message goes on with the next `send`.
             mask: mask the frame, or do not, against the rule: for tests of peers (RFC 6455 §5.1).
 
@@ -56,13 +60,19 @@ class Messaging:
 
         Source: `ws` send; RFC 6455 §6.1.
         """
-        if binary is None and mask is None and (type(data) is str or type(data) is bytes):
+        is_plain = binary is None and mask is None and compress is None
+        if is_plain and (type(data) is str or type(data) is bytes):
             return self._session.send(data, fin)
+        if isinstance(data, PreparedMessage):
+            data.check_use(binary, fin)
+            return self._session.send_prepared(data, compress is not False)
         message = to_message(data, binary)
         if message is None:
-            return send_fragments(self._session, data, binary)
+            return send_fragments(self._session, data, binary, compress is not False)
         if mask is not None:
             return self._session.send_masked(message, fin, mask)
+        if compress is False:
+            return self._session.send_uncompressed(message, fin)
         return self._session.send(message, fin)
 
     def recv(self, *, decode: bool | None = None) -> Any:

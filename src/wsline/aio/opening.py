@@ -8,12 +8,14 @@ from http import HTTPStatus
 from typing import Final
 
 from ..errors import HandshakeError
+from ..handshake.deflate import Verdict
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request, Response, refusal
 from ..handshake.judging import judge
 from ..handshake.server import NotServed, ServerHandshake
 from ..handshake.tls import tls_error
 from ..options import ServerOptions
+from ..wire.deflate import is_over_budget
 from .asking import build_last, consult
 from .channel import Channel, Consumer
 from .timers import NEVER, Deadlines, clock
@@ -32,8 +34,9 @@ class Hooks:
         should_handle: whether a request is for this server.
         busy: returns why no WebSocket can be opened now on a channel, or `None`.
         on_headers: called with the headers of the 101 and the request, before it is sent.
-        on_open: called when the 101 is written, with the channel, the request, the subprotocol, and the
-            bytes that came behind the request; it gives the channel its next consumer.
+        on_open: called when the 101 is written, with the channel, the request, the subprotocol, what was
+            agreed on compression, and the bytes that came behind the request; it gives the channel its
+            next consumer.
         on_client_error: called with the exception, the socket and the request when a client's handshake
             is faulty; returns whether somebody else answers it.
         on_fail: called once with why no WebSocket came about; an answer may still be on its way.
@@ -43,7 +46,7 @@ class Hooks:
     should_handle: Callable[[Request], bool]
     busy: Callable[[Channel], str | None]
     on_headers: Callable[[Headers, Request], object]
-    on_open: Callable[[Channel, Request, str | None, bytes], object]
+    on_open: Callable[[Channel, Request, str | None, Verdict, bytes], object]
     on_client_error: Callable[[HandshakeError, UpgradeSocket, Request], bool]
     on_fail: Callable[[Exception], object]
     on_end: Callable[["ServerOpening"], object]
@@ -168,13 +171,16 @@ class ServerOpening(Consumer):
         if reason is not None:
             self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))
             return
-        response = self._handshake.accept(request, protocol=protocol)
+        deflate = self._handshake.choose_deflate(request, frugal=is_over_budget(self._options.deflate))
+        for reason in deflate.reasons:
+            logger.info("an offer of compression was declined: %s", reason)
+        response = self._handshake.accept(request, protocol=protocol, extensions=deflate.extensions)
         self._hooks.on_headers(response.headers, request)
         channel.output.put(response.build(), False, 0)
         self.armed_at = NEVER
         self.channel = None
         channel.resume_reading()
-        self._hooks.on_open(channel, request, protocol, self._early)
+        self._hooks.on_open(channel, request, protocol, deflate, self._early)
         channel.written()
         self._end()
 

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ..errors import HandshakeError
+from ..handshake.deflate import Verdict
 from ..handshake.http1 import Request
 from ..options import ServerOptions
 from .channel import Channel
@@ -15,7 +17,7 @@ from .websocket import WebSocket
 
 __all__ = ["Accept", "Openings"]
 
-Accept = Callable[[Channel, Request, str | None, bytes], WebSocket]
+Accept = Callable[[Channel, Request, str | None, Verdict, bytes], WebSocket]
 
 
 class Openings:
@@ -76,8 +78,8 @@ class Openings:
         """
         outcome: asyncio.Future[WebSocket] = asyncio.get_running_loop().create_future()
 
-        def on_open(channel: Channel, request: Request, protocol: str | None, early: bytes) -> None:
-            outcome.set_result(accept(channel, request, protocol, early))
+        def on_open(*opened: Any) -> None:
+            outcome.set_result(accept(*opened))
 
         def on_fail(error: Exception) -> None:
             if not outcome.done():

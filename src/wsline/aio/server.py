@@ -7,15 +7,16 @@ from typing import Any, Final, Self, Unpack
 
 from ..clients import Clients
 from ..errors import ConnectionClosed, HandshakeError
+from ..handshake.deflate import Verdict
 from ..handshake.http1 import Request
 from ..handshake.server import matches_path
 from ..keywords import ServerKeywords
 from ..listening import check_port
 from ..options import ServerOptions
-from ..payload import frame_message
 from ..spec import CloseCode
 from ..states import ServerState
 from ..wire.close import check_close
+from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .handlers import Handler, Handlers
 from .http import HTTPServer
@@ -270,18 +271,22 @@ class WebSocketServer(Service):
 
     # -- clients
 
-    def _accept(self, channel: Channel, request: Request, protocol: str | None, early: bytes) -> WebSocket:
+    def _accept(
+        self, channel: Channel, request: Request, protocol: str | None, deflate: Verdict, early: bytes
+    ) -> WebSocket:
         ip = _ip(channel)
         websocket = self._web_socket._accept(channel, self.options, request, protocol)
         self._open.add(websocket, ip)
         if self.options.client_tracking:
             self.clients.add(websocket)
         websocket._on_end(lambda: self._on_client_end(websocket, ip))
-        websocket._begin(channel, early)
+        websocket._begin(channel, early, deflate.extensions, deflate.parameters)
         return websocket
 
-    def _on_open(self, channel: Channel, request: Request, protocol: str | None, early: bytes) -> None:
-        self.emit("connection", self._accept(channel, request, protocol, early), request)
+    def _on_open(
+        self, channel: Channel, request: Request, protocol: str | None, deflate: Verdict, early: bytes
+    ) -> None:
+        self.emit("connection", self._accept(channel, request, protocol, deflate, early), request)
 
     def emit(self, event: str, *arguments: Any) -> bool:
         """Call the listeners of an event: see `Service.emit`.
@@ -307,24 +312,30 @@ class WebSocketServer(Service):
         self._check_closed()
 
     def broadcast(
-        self, data: str | bytes, *, exclude: Iterable[WebSocket] = (), binary: bool | None = None
+        self,
+        data: str | bytes | PreparedMessage,
+        *,
+        exclude: Iterable[WebSocket] = (),
+        binary: bool | None = None,
     ) -> None:
-        """Send a message to all clients; it is framed once, and a slow client holds up nobody.
+        """Send a message to all clients, a slow one of which holds up nobody.
+
+        It is framed once, and compressed once for all clients that agreed on the same.
 
         Args:
             data: see `WebSocket.send`.
             exclude: who does not get it.
-            binary: see `WebSocket.send`.
+            binary: see `WebSocket.send`; has no effect on a `PreparedMessage`.
 
         Raises:
             TypeError: data of another type.
         """
-        frame = frame_message(data, binary)
+        message = data if isinstance(data, PreparedMessage) else PreparedMessage(data, binary)
         excluded = set(exclude)
         for websocket in self._open:
             if websocket not in excluded and websocket.ready_state == WebSocket.OPEN:
                 try:
-                    websocket._session.send_frame(frame)
+                    websocket._session.send_prepared(message, True)
                 except ConnectionClosed as error:
                     logger.info("a client was left out of a broadcast: %s", error)
 

@@ -20,10 +20,12 @@ cdef class Session(Receiving):
 
     @cython.locals(connection=Connection)
     cpdef Awaitable send(self, data, bint fin)
-    cpdef void send_frame(self, bytes frame) except *
+    cpdef Awaitable send_prepared(self, message, bint compress)
     @cython.locals(channel=Channel)
     cdef Awaitable _written(self)
+    cdef void _start_job(self) except *
     cdef Awaitable _wait_for_room(self)
+    cdef void _wake_senders(self) except *
     cpdef void on_change(self) except *
     cdef void _finish(self) except *
     cdef void _arm(self) except *

@@ -12,11 +12,14 @@ from typing import Any, Final
 from ..bounds import too_slow
 from ..connection import Connection
 from ..errors import HandshakeError
-from ..spec import CloseCode, Role, State
+from ..spec import CloseCode, DeflateParameters, Role, State
+from ..wire.deflate import DeflateJob
 from ..wire.messages import HEADROOM
+from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .coroutines import Awaitable, accelerate
 from .flow import DONE, Wait
+from .offload import run_job
 from .receiving import Receiving
 from .timers import Deadlines
 
@@ -60,8 +63,10 @@ class Session(Receiving):
 
     # -- opening
 
-    def attach(self, channel: Channel, deadlines: Deadlines) -> None:
-        """Begin: the opening handshake has succeeded on this channel."""
+    def attach(
+        self, channel: Channel, deadlines: Deadlines, deflate: DeflateParameters | None = None
+    ) -> None:
+        """Begin: the opening handshake has succeeded on this channel, and has agreed on this compression."""
         self.channel = channel
         self._deadlines = deadlines
         self.secure = channel.secure
@@ -69,7 +74,7 @@ class Session(Receiving):
         self.remote_address = channel.remote_address
         self.ssl_object = channel.ssl_object
         channel.consumer = self
-        self.connection.open()
+        self.connection.open(deflate)
         self._arm()
 
     def give_up(self, cause: BaseException) -> None:
@@ -118,12 +123,19 @@ class Session(Receiving):
         finally:
             sender.set_masking(self.connection.role is Role.CLIENT)
 
-    def send_frame(self, frame: bytes) -> None:
-        """Send a message that is framed already; raises as `send` does."""
+    def send_uncompressed(self, data: str | bytes, fin: bool) -> Awaitable:
+        """Send a message or a fragment without compression; as `send`."""
         if self.connection.pending() > self._max_buffered:
             self._drop_slow_consumer()
-        self.connection.send_frame(frame)
-        self._written()
+        self.connection.send_uncompressed(data, fin)
+        return self._written()
+
+    def send_prepared(self, message: PreparedMessage, compress: bool) -> Awaitable:
+        """Send a prepared message; as `send`."""
+        if self.connection.pending() > self._max_buffered:
+            self._drop_slow_consumer()
+        self.connection.send_prepared(message, compress)
+        return self._written()
 
     def send_fragment(self, fragment: str | bytes, fin: bool) -> Awaitable:
         """Send a fragment of the message begun by `Connection.begin_stream`; as `send`."""
@@ -137,15 +149,28 @@ class Session(Receiving):
         # Of a whole batch nobody need be told: that saves a call for each message.
         if channel is not None and not channel.corked:
             channel.written()
-        if self.connection.output.pending() <= self._high_water:
+        if self.connection.has_job():
+            self._start_job()
+        if self.connection.queued() <= self._high_water:
             return _DONE
         return self._wait_for_room()
+
+    def _start_job(self) -> None:
+        job, options = self.connection.take_job(), self.connection.options.deflate
+        if job is not None and options is not None:
+            run_job(self.loop, job, options.concurrency_limit, self._on_job_done)
+
+    def _on_job_done(self, job: DeflateJob) -> None:
+        self.connection.finish_job(job)
+        self._written()
+        self.on_change()
+        self._wake_senders()
 
     def _wait_for_room(self) -> Awaitable:
         if self.channel is not None:
             # Enough for a batch; what the socket takes now need not be waited for.
             self.channel.flush()
-        if self.connection.output.pending() <= self._high_water:
+        if self.connection.queued() <= self._high_water:
             return _DONE
         return SendWait(self)
 
@@ -157,7 +182,7 @@ class Session(Receiving):
         """
         if self.connection.state == State.CLOSED:
             raise self.connection.closed_error()
-        if self.connection.output.pending() <= self._high_water:
+        if self.connection.queued() <= self._high_water:
             return None
         wait = Wait(self.loop)
         self._senders.append(wait)
@@ -307,7 +332,10 @@ class Session(Receiving):
         """Note that it took some of it, after it had been blocked."""
         self.connection.on_progress()
         self._arm()
-        if self._senders and self.connection.output.pending() <= self._high_water:
+        self._wake_senders()
+
+    def _wake_senders(self) -> None:
+        if self._senders and self.connection.queued() <= self._high_water:
             for wait in self._senders:
                 wait.finish(None)
             self._senders.clear()

@@ -9,11 +9,12 @@ from ..connection import Connection
 from ..errors import HandshakeError, InvalidStatus
 from ..facts import Facts
 from ..handshake.client import ClientHandshake
+from ..handshake.extensions import ExtensionOffer
 from ..handshake.http1 import Request
 from ..handshake.redirects import Route
 from ..handshake.uri import parse_uri
 from ..options import ClientOptions, Options
-from ..spec import CloseCode, Role, State
+from ..spec import CloseCode, DeflateParameters, Role, State
 from .channel import Channel
 from .dial import Caller, dial
 from .dom import EventTarget
@@ -120,9 +121,16 @@ class WebSocket(Messaging, Facts, EventTarget, EventSource):
         self._end_callback = None
         self._left_to_listeners: BaseException | None = None
 
-    def _begin(self, channel: Channel, trailing: bytes) -> None:
+    def _begin(
+        self,
+        channel: Channel,
+        trailing: bytes,
+        extensions: Sequence[ExtensionOffer] = (),
+        deflate: DeflateParameters | None = None,
+    ) -> None:
         session = self._session
-        session.attach(channel, reactor_of(session.loop).deadlines)
+        self._extensions = extensions
+        session.attach(channel, reactor_of(session.loop).deadlines, deflate)
         session.emit("open")
         session.take_early(trailing)
 
@@ -245,7 +253,7 @@ class _Opening(Caller):
         websocket._response = handshake.response
         session.emit("upgrade", handshake.response)
         if session.connection.state == State.CONNECTING:  # no listener has given it up
-            websocket._begin(channel, handshake.trailing)
+            websocket._begin(channel, handshake.trailing, handshake.extensions, handshake.deflate)
 
 
 def _given_up() -> HandshakeError:

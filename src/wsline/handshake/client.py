@@ -7,6 +7,8 @@ from typing import Final
 
 from ..errors import HandshakeError, InvalidHeader, InvalidStatus, InvalidUpgrade, NegotiationError
 from ..options import ClientOptions
+from ..spec import DeflateParameters
+from .deflate import build_offer, judge_answer
 from .extensions import ExtensionOffer, build_extensions, parse_extensions
 from .headers import Headers, has_token, is_token, shown
 from .hints import NOT_A_WEBSOCKET, hint_for
@@ -24,7 +26,7 @@ _OURS: Final = frozenset({"upgrade", "connection", "sec-websocket-key", "sec-web
 # Headers that would say something else than the handshake knows: what to do instead.
 _REFUSED: Final = {
     "sec-websocket-protocol": "name the subprotocols in `protocols`",
-    "sec-websocket-extensions": "extensions have options of their own",
+    "sec-websocket-extensions": "the option per_message_deflate decides on it",
     "content-length": "a WebSocket handshake has no body",
     "transfer-encoding": "a WebSocket handshake has no body",
 }
@@ -53,12 +55,12 @@ class ClientHandshake:
         options: has the version, the origin, more headers, the credentials and the limits.
         protocols: the subprotocols to offer, the preferred one first; a string is one subprotocol.
         key: the Sec-WebSocket-Key; default: a new one from `os.urandom`.
-        extensions: the extensions to offer.
 
     Attributes:
         request: what `build` sends.
         protocol: the subprotocol that the server chose; `None` without, and until it answered.
-        extensions: what the server answered to the offered extensions; empty until it answered.
+        extensions: the extensions that the server agreed to; empty until it answered.
+        deflate: what is agreed on permessage-deflate; `None` without it, and until the server answered.
 
     Raises:
         ValueError: a subprotocol or a header cannot be sent.
@@ -70,16 +72,15 @@ class ClientHandshake:
         options: ClientOptions,
         protocols: Sequence[str] = (),
         key: str | None = None,
-        *,
-        extensions: Sequence[ExtensionOffer] = (),
     ) -> None:
         self._key = generate_key() if key is None else key
         self._protocols = _check_protocols([protocols] if isinstance(protocols, str) else list(protocols))
-        self._offers = tuple(extensions)
+        self._deflate = options.deflate
         self._follow_redirects = options.follow_redirects
         self._reader = ResponseReader(options)
         self.protocol: str | None = None
         self.extensions: tuple[ExtensionOffer, ...] = ()
+        self.deflate: DeflateParameters | None = None
         headers = _merge(self._build_headers(uri, options), Headers(options.headers or ()))
         self.request = Request("GET", uri.target, headers, secure=uri.secure)
 
@@ -152,8 +153,8 @@ class ClientHandshake:
             headers.add(_ORIGIN_HEADER[options.protocol_version], options.origin)
         if self._protocols:
             headers.add("Sec-WebSocket-Protocol", ",".join(self._protocols))
-        if self._offers:
-            headers.add("Sec-WebSocket-Extensions", build_extensions(self._offers))
+        if self._deflate is not None:
+            headers.add("Sec-WebSocket-Extensions", build_extensions([build_offer(self._deflate)]))
         if credentials := uri.userinfo or options.auth:
             headers.add("Authorization", basic_credentials(*credentials))
         headers.add("User-Agent", USER_AGENT)
@@ -212,7 +213,7 @@ class ClientHandshake:
         header = headers.get("Sec-WebSocket-Extensions")
         if header is None:
             return ()
-        if not self._offers:
+        if self._deflate is None:
             raise NegotiationError(
                 "Server sent a Sec-WebSocket-Extensions header but no extension was requested: "
                 f"{shown(header)}",
@@ -224,12 +225,11 @@ class ClientHandshake:
             raise NegotiationError(
                 f"Invalid Sec-WebSocket-Extensions header: {error}", hint=_SERVER_IS_WRONG
             ) from None
-        for answer in answers:
-            if answer.name not in [offer.name for offer in self._offers]:
-                raise NegotiationError(
-                    f"Server indicated an extension that was not requested: {shown(answer.name)}",
-                    hint=_SERVER_IS_WRONG,
-                )
+        try:
+            self.deflate = judge_answer(answers, self._deflate)
+        except NegotiationError as error:
+            error.hint = _SERVER_IS_WRONG
+            raise
         return tuple(answers)
 
 

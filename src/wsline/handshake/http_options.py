@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..options import _CONTEXT, _FLAG, _SOCKET, _TEXT, MIB, HeadOptions, _option, _seconds, _size
+from ..checks import FLAG, TEXT, option, seconds, size
+from ..options import _CONTEXT, _SOCKET, MIB, HeadOptions
 
 __all__ = ["HTTPOptions"]
 
@@ -24,14 +25,14 @@ class HTTPOptions(HeadOptions):
         backlog, sock, unix_path, ssl, reuse_port: see `ServerOptions`.
     """
 
-    max_body: int = _option(1 * MIB, _size(0))
-    header_timeout: float | None = _option(10.0, _seconds(none="no limit"))
-    body_timeout: float | None = _option(30.0, _seconds(none="no limit"))
-    idle_timeout: float | None = _option(15.0, _seconds(none="no limit"))
-    write_timeout: float | None = _option(30.0, _seconds(none="no limit"))
-    max_connections: int | None = _option(None, _size(1, none="no limit"))
-    backlog: int = _option(511, _size(1))
-    sock: Any = _option(None, _SOCKET)
-    unix_path: str | None = _option(None, _TEXT)
-    ssl: Any = _option(None, _CONTEXT)
-    reuse_port: bool = _option(False, _FLAG)
+    max_body: int = option(1 * MIB, size(0))
+    header_timeout: float | None = option(10.0, seconds(none="no limit"))
+    body_timeout: float | None = option(30.0, seconds(none="no limit"))
+    idle_timeout: float | None = option(15.0, seconds(none="no limit"))
+    write_timeout: float | None = option(30.0, seconds(none="no limit"))
+    max_connections: int | None = option(None, size(1, none="no limit"))
+    backlog: int = option(511, size(1))
+    sock: Any = option(None, _SOCKET)
+    unix_path: str | None = option(None, TEXT)
+    ssl: Any = option(None, _CONTEXT)
+    reuse_port: bool = option(False, FLAG)

@@ -11,7 +11,6 @@ from typing import Final
 from ..errors import HandshakeError, InvalidHeader, InvalidStatus, TooManyRedirects, UnsafeRedirect
 from ..options import ClientOptions, pairs
 from .client import ClientHandshake, is_redirect
-from .extensions import ExtensionOffer
 from .proxy import parse_proxy
 from .uri import URI, resolve_uri
 
@@ -28,7 +27,6 @@ class Route:
         uri: where to begin.
         options: of the client.
         protocols: see `ClientHandshake`; they are offered at each hop.
-        extensions: see `ClientHandshake`; they are offered at each hop.
 
     Attributes:
         uri: the URL of this hop.
@@ -45,7 +43,6 @@ class Route:
         uri: URI,
         options: ClientOptions,
         protocols: Sequence[str] = (),
-        extensions: Sequence[ExtensionOffer] = (),
     ) -> None:
         _check_proxy(uri, options)
         if uri.unix_path is not None:
@@ -60,7 +57,6 @@ class Route:
         self.options = options
         self.hops = 0
         self._protocols = protocols
-        self._extensions = tuple(extensions)
         self._unix_path = options.unix_path
         self.handshake = self._begin()
 
@@ -129,7 +125,7 @@ class Route:
         self.handshake = self._begin()
 
     def _begin(self) -> ClientHandshake:
-        return ClientHandshake(self.uri, self.options, self._protocols, extensions=self._extensions)
+        return ClientHandshake(self.uri, self.options, self._protocols)
 
 
 def _check_proxy(uri: URI, options: ClientOptions) -> None:

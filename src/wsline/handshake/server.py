@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 from ..errors import HandshakeError, InvalidHeader, InvalidUpgrade, NegotiationError
 from ..options import ServerOptions
 from ..spec import SUPPORTED_VERSIONS
+from .deflate import Verdict, judge_offers
 from .extensions import ExtensionOffer, build_extensions, parse_extensions
 from .headers import Fields, Headers, has_token, parse_list, shown
 from .heads import is_target
@@ -183,6 +184,14 @@ class ServerHandshake:
         except ValueError as error:
             message = f"Invalid Sec-WebSocket-Extensions header: {error}"
             raise _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request) from None
+
+    def choose_deflate(self, request: Request, *, frugal: bool = False, least_bits: int = 8) -> Verdict:
+        """Return what becomes of the client's offers of permessage-deflate; see `judge_offers`."""
+        options = self._options.deflate
+        if options is None:
+            return Verdict()
+        offers = self.offered_extensions(request)
+        return judge_offers(offers, options, frugal=frugal, least_bits=least_bits)
 
     def accept(
         self,

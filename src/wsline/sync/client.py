@@ -53,9 +53,9 @@ def connect(
     opened: list[WebSocket] = []
 
     def on_open(channel: Channel, handshake: ClientHandshake) -> None:
-        session = begin(Role.CLIENT, settings, channel, output)
-        url = route.uri.url
-        opened.append(WebSocket(session, url, handshake.protocol, handshake.request, handshake.response))
+        session = begin(Role.CLIENT, settings, channel, output, handshake.deflate)
+        facts = (handshake.protocol, handshake.request, handshake.response, handshake.extensions)
+        opened.append(WebSocket(session, route.uri.url, *facts))
         channel.consumer = session
         channel.attend()
         session.take_early(handshake.trailing)

@@ -6,6 +6,7 @@ sent a whole one gets a thread, in which the application is asked and the handle
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from ..handshake.tls import tls_error
 from ..options import ServerOptions
 from ..spec import Role
 from ..states import Exit
+from ..wire.deflate import is_over_budget
 from .channel import Channel, Consumer
 from .loop import clock
 from .websocket import WebSocket, begin
@@ -175,9 +177,12 @@ class ServerOpening(Consumer):
         channel = self._channel
         if self._is_answered:
             return None
-        response = self._handshake.accept(request, protocol=protocol)
-        session = begin(Role.SERVER, self._options, channel, channel.output)
-        websocket = WebSocket(session, None, protocol, request, None)
+        deflate = self._handshake.choose_deflate(request, frugal=is_over_budget(self._options.deflate))
+        for declined in deflate.reasons:
+            channel.later(partial(logger.info, "an offer of compression was declined: %s", declined))
+        response = self._handshake.accept(request, protocol=protocol, extensions=deflate.extensions)
+        session = begin(Role.SERVER, self._options, channel, channel.output, deflate.parameters)
+        websocket = WebSocket(session, None, protocol, request, None, deflate.extensions)
         reason = self._admit(websocket)
         if reason is not None:
             self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))

@@ -12,10 +12,10 @@ from ..clients import Clients
 from ..errors import ConnectionClosed
 from ..keywords import ServerKeywords
 from ..options import ServerOptions
-from ..payload import frame_message
 from ..spec import CloseCode, State
 from ..states import ServerState
 from ..wire.close import check_close
+from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .listener import Acceptor, open_sockets
 from .opening import ServerOpening
@@ -335,26 +335,32 @@ class WebSocketServer:
         return self._addresses[0]
 
     def broadcast(
-        self, data: str | bytes, *, exclude: Iterable[WebSocket] = (), binary: bool | None = None
+        self,
+        data: str | bytes | PreparedMessage,
+        *,
+        exclude: Iterable[WebSocket] = (),
+        binary: bool | None = None,
     ) -> None:
-        """Send a message to all clients; it is framed once, and a slow client holds up nobody.
+        """Send a message to all clients, a slow one of which holds up nobody.
+
+        It is framed once, and compressed once for all clients that agreed on the same.
 
         Args:
             data: see `WebSocket.send`.
             exclude: who does not get it.
-            binary: see `WebSocket.send`.
+            binary: see `WebSocket.send`; has no effect on a `PreparedMessage`.
 
         Raises:
             TypeError: data of another type.
         """
-        frame = frame_message(data, binary)
+        message = data if isinstance(data, PreparedMessage) else PreparedMessage(data, binary)
         excluded = set(exclude)
         with self._lock:
             clients = tuple(self._open)
         for websocket in clients:
             if websocket not in excluded and websocket.ready_state is State.OPEN:
                 try:
-                    websocket._session.send_frame(frame)
+                    websocket._session.send_prepared(message, True, False)
                 except ConnectionClosed as error:
                     logger.info("a client was left out of a broadcast: %s", error)
 

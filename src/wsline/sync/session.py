@@ -13,10 +13,12 @@ from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, control_only, too_slow
 from ..connection import Connection
 from ..errors import ConcurrencyError, InvalidState
 from ..payload import Fragments
-from ..spec import CloseCode, State
+from ..spec import CloseCode, DeflateParameters, State
 from ..wire.fragments import KeptFragments
 from ..wire.messages import HEADROOM, Pong
+from ..wire.prepared import PreparedMessage
 from .channel import Channel, Consumer
+from .jobs import run_jobs
 
 __all__ = ["Session"]
 
@@ -45,6 +47,7 @@ class Session(Consumer):
     Args:
         channel: the byte stream; its lock is held while this is made.
         connection: its protocol state, which is opened.
+        deflate: what was agreed on compression.
 
     Attributes:
         channel, connection: as above.
@@ -53,7 +56,7 @@ class Session(Consumer):
         local_address, remote_address, ssl_object: those of the channel.
     """
 
-    def __init__(self, channel: Channel, connection: Connection) -> None:
+    def __init__(self, channel: Channel, connection: Connection, deflate: DeflateParameters | None) -> None:
         self.channel = channel
         self.connection = connection
         self.is_paused = False
@@ -77,7 +80,7 @@ class Session(Consumer):
         self._use(channel.lock)
         if options.binary_type == "fragments":
             connection.reader.split().keeps = True
-        connection.open()
+        connection.open(deflate)
 
     def _use(self, lock: threading.Lock) -> None:
         self._lock = lock
@@ -230,7 +233,7 @@ class Session(Consumer):
 
     # -- sending
 
-    def send(self, data: str | bytes, fin: bool) -> None:
+    def send(self, data: str | bytes, fin: bool, compress: bool = True) -> None:
         """Send a message or a fragment, and wait for room.
 
         Raises:
@@ -239,7 +242,9 @@ class Session(Consumer):
         with self._lock:
             self._wait_for_turn()
             self._check_speed()
-            if isinstance(data, str):
+            if not compress:
+                self.connection.send_uncompressed(data, fin)
+            elif isinstance(data, str):
                 self.connection.send_text(data, fin)
             else:
                 self.connection.send_binary(data, fin)
@@ -248,7 +253,7 @@ class Session(Consumer):
                 self._room.notify_all()
             self._flush_and_wait()
 
-    def send_fragments(self, items: Iterable[Any], binary: bool | None) -> None:
+    def send_fragments(self, items: Iterable[Any], binary: bool | None, compress: bool = True) -> None:
         """Send the items of an iterable as the fragments of one message.
 
         Raises:
@@ -258,7 +263,7 @@ class Session(Consumer):
         fragments, iterator = Fragments(binary), iter(items)
         with self._lock:
             self._wait_for_turn()
-            self.connection.begin_stream()
+            self.connection.begin_stream(compress)
             self._sender = threading.get_ident()
             self._is_streaming = True
         try:
@@ -279,16 +284,14 @@ class Session(Consumer):
             self.connection.send_fragment(fragment, fin)
             self._flush_and_wait()
 
-    def send_frame(self, frame: bytes) -> None:
-        """Send a message that is framed already, and wait for nothing.
-
-        Raises:
-            ConnectionClosed: as `send`; also if the peer is too slow, and was cut off.
-        """
+    def send_prepared(self, message: PreparedMessage, compress: bool, waits: bool) -> None:
+        """Send a prepared message, raising as `send` does; `waits` for room then, or for nothing."""
         with self._lock:
             self._check_speed()
-            self.connection.send_frame(frame)
+            self.connection.send_prepared(message, compress)
             self.channel.flush()
+            if waits:
+                self._flush_and_wait()
 
     def _check_speed(self) -> None:
         connection = self.connection
@@ -299,7 +302,7 @@ class Session(Consumer):
             raise connection.closed_error()
 
     def _has_room(self) -> bool:
-        return self.connection.output.pending() <= self._high_water
+        return self.connection.queued() <= self._high_water
 
     def _wait_for_turn(self) -> None:
         me = threading.get_ident()
@@ -307,6 +310,8 @@ class Session(Consumer):
             self._room.wait()
 
     def _flush_and_wait(self) -> None:
+        if run_jobs(self.connection, self._lock):
+            self._on_change()
         self.channel.flush()
         # What was taken before the connection ended was sent, though this thread learns it later.
         drained = self._drained
@@ -374,8 +379,7 @@ class Session(Consumer):
         self._pause_or_resume()
         self.channel.flush()
         self.channel.attend()
-        if self.connection.state != State.OPEN:
-            self._room.notify_all()
+        self._room.notify_all()
 
 
 def _tell(answered: list[tuple[_Answer | None, float]]) -> None:
@@ -385,11 +389,7 @@ def _tell(answered: list[tuple[_Answer | None, float]]) -> None:
 
 
 def limited(timeout: float | None) -> float | None:
-    """Return a timeout as the system takes it.
-
-    Raises:
-        TypeError, ValueError: it is none.
-    """
+    """Return a timeout as the system takes it; raises `TypeError` or `ValueError` if it is none."""
     if timeout is None:
         return None
     if not isinstance(timeout, int | float) or isinstance(timeout, bool):

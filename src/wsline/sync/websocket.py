@@ -1,16 +1,19 @@
 """The WebSocket that users hold, for threads."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..connection import Connection
 from ..errors import ConnectionClosedOK
 from ..facts import Facts
+from ..handshake.extensions import ExtensionOffer
 from ..handshake.http1 import Request, Response
 from ..options import ClientOptions, Options
-from ..payload import as_bytes, as_text, form_of, to_control_payload, to_message
-from ..spec import CloseCode, Role
+from ..payload import as_bytes, as_text, form_of, to_control_payload
+from ..spec import CloseCode, DeflateParameters, Role
+from ..wire.data import to_message
 from ..wire.kernels import Output
+from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .loop import clock
 from .session import Session
@@ -35,12 +38,14 @@ class WebSocket(Facts):
         protocol: str | None,
         request: Request,
         response: Response | None,
+        extensions: Sequence[ExtensionOffer] = (),
     ) -> None:
         self._session = session
         self._url = url
         self._protocol = protocol
         self._request = request
         self._response = response
+        self._extensions = extensions
         self._binary_type = session.connection.options.binary_type
         self._form: Callable[[Any], Any] | None = None
         if self._binary_type != "bytes":
@@ -65,9 +70,11 @@ class WebSocket(Facts):
 
         Args:
             data: `str` is sent as text; `bytes`, `bytearray`, `memoryview` and whatever else has a
-                buffer, as binary. An iterable of these is sent as one fragmented message.
+                buffer, as binary. An iterable of these is sent as one fragmented message. A `PreparedMessage`
+                is sent as it was prepared.
             binary: send as binary (`True`) or text (`False`), whatever the type.
-            compress: has no effect where no compression was agreed.
+            compress: `False`: not compressed, whatever was agreed; of a fragmented message the first
+                fragment decides. `True` and `None`: compressed where that was agreed, and worth it.
             fin: `False`: the message goes on with the next `send` of this thread.
 
         Raises:
@@ -80,14 +87,18 @@ class WebSocket(Facts):
 
         Source: `ws` send; RFC 6455 §6.1.
         """
+        if isinstance(data, PreparedMessage):
+            data.check_use(binary, fin)
+            self._session.send_prepared(data, compress is not False, True)
+            return
         message = to_message(data, binary)
         if message is not None:
-            self._session.send(message, fin)
+            self._session.send(message, fin, compress is not False)
         elif isinstance(data, AsyncIterable) and not isinstance(data, Iterable):
             kind = type(data).__name__
             raise TypeError(f"data of type {kind}: an asynchronous iterable needs an event loop")
         else:
-            self._session.send_fragments(data, binary)
+            self._session.send_fragments(data, binary, compress is not False)
 
     def recv(self, timeout: float | None = None, *, decode: bool | None = None) -> Any:
         """Wait for a message.
@@ -197,7 +208,13 @@ class WebSocket(Facts):
         return f"<{type(self).__name__} {self.ready_state.name} {where}>"
 
 
-def begin(role: Role, options: Options, channel: Channel, output: Output) -> Session:
+def begin(
+    role: Role,
+    options: Options,
+    channel: Channel,
+    output: Output,
+    deflate: DeflateParameters | None,
+) -> Session:
     """Return the open session of a channel whose opening handshake has succeeded; the channel is locked."""
     generate_mask = options.generate_mask if isinstance(options, ClientOptions) else None
-    return Session(channel, Connection(role, options, clock, output, generate_mask))
+    return Session(channel, Connection(role, options, clock, output, generate_mask), deflate)

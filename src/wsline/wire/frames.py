@@ -90,7 +90,8 @@ class FrameReader:
         """Check what the first two bytes alone can break."""
         if first & 0x30:
             raise Violation.UNEXPECTED_RSV_2_3.error()
-        if self.rsv1 and not self.allow_rsv1:
+        # RFC 7692 §6: only the first frame of a compressed message has RSV1.
+        if self.rsv1 and not (self.allow_rsv1 and self.opcode):
             raise Violation.UNEXPECTED_RSV_1.error()
         if self.opcode > 7:
             self._check_control(second & 0x7F)

@@ -1,11 +1,12 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from .deflate cimport Inflater
 from .frames cimport FrameReader, FrameWriter
 from .kernels cimport Assembly, Output, take_bytes, take_text, unmask, utf8_size, write_bytes
 
 
-cdef unsigned _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _FIN
+cdef unsigned _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _FIN, _RSV1
 cdef int64_t _UNLIMITED, _DIRECT
 
 
@@ -33,7 +34,10 @@ cdef class MessageReader:
     cdef int64_t _missing
     cdef unsigned _phase
     cdef bytes _leftover
+    cdef Inflater _inflater
+    cdef bint _is_deflated
 
+    cpdef inflate_by(self, Inflater inflater)
     @cython.locals(data="unsigned char *", at=Py_ssize_t, payload=Py_ssize_t)
     cpdef void receive(self, buffer, Py_ssize_t start, Py_ssize_t end, list events) except *
     cpdef Assembly window(self)
@@ -50,6 +54,10 @@ cdef class MessageReader:
     cdef int _begin_frame(self, Py_ssize_t available) except -1
     @cython.locals(n=Py_ssize_t)
     cdef Py_ssize_t _receive_payload(self, unsigned char *data, Py_ssize_t at, Py_ssize_t end) except -1
+    @cython.locals(end=Py_ssize_t)
+    cdef Py_ssize_t _inflate(self, unsigned char *data, Py_ssize_t at, Py_ssize_t n) except -1
+    @cython.locals(inflater=Inflater)
+    cdef int _inflate_piece(self, bytes piece, bint last) except -1
     cdef int _advance(self, Py_ssize_t n) except -1
     cdef int _count_chunk(self, list events) except -1
     @cython.locals(is_text=cython.bint, fin=cython.bint, is_taken=cython.bint)
@@ -67,5 +75,7 @@ cdef class MessageWriter:
     @cython.locals(n=Py_ssize_t)
     cpdef int write_text(self, str text, bint fin) except -1
     cpdef int write_binary(self, bytes data, bint fin) except -1
+    @cython.locals(first=cython.uint)
+    cpdef int write_payload(self, unsigned opcode, bytes payload, bint fin, bint deflated) except -1
     cdef unsigned _first(self, unsigned opcode, bint fin) noexcept
     cpdef int write_control(self, opcode, bytes payload) except -1

@@ -7,6 +7,7 @@ from ..errors import Violation
 from ..options import Options
 from ..spec import MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, Opcode, Role
 from .close import parse_close
+from .deflate import PIECE, Inflater
 from .fragments import Splitter
 from .frames import FrameReader, FrameWriter
 from .kernels import Assembly, Output, take_bytes, take_text, unmask, utf8_size, write_bytes
@@ -22,6 +23,7 @@ _BINARY: Final = 2
 _CLOSE: Final = 8
 _PING: Final = 9
 _FIN: Final = 0x80
+_RSV1: Final = 0x40
 
 _UNLIMITED: Final = 0x7FFFFFFFFFFFFFFF
 
@@ -97,6 +99,13 @@ class MessageReader:
         self._missing = 0  # bytes of it
         self._phase = 0
         self._leftover = b""
+        self._inflater: Inflater | None = None
+        self._is_deflated = False  # the open message is
+
+    def inflate_by(self, inflater: Inflater) -> None:
+        """Take compressed messages from now on (RFC 7692)."""
+        self._inflater = inflater
+        self.frames.allow_rsv1 = True
 
     def receive(self, buffer: bytearray, start: int, end: int, events: list[Any]) -> None:
         """Read `buffer[start:end]`; the bytes are overwritten.
@@ -146,7 +155,7 @@ class MessageReader:
         They may be written to `assembly.buffer[assembly.length:]`, as many as `window_room()` says; then
         `receive_window(n, events)` counts them in.
         """
-        if self._in_frame and self._missing >= _DIRECT:
+        if self._in_frame and self._missing >= _DIRECT and not self._is_deflated:
             return self._assembly
         return None
 
@@ -185,6 +194,7 @@ class MessageReader:
             and frames.opcode != _CONTINUATION
             and frames.length <= available
             and frames.length <= self._max_whole
+            and not frames.rsv1
         )
 
     def _receive_message(self, data: bytearray, at: int, events: list[Any]) -> int:
@@ -227,6 +237,7 @@ class MessageReader:
             )
         else:
             self._opcode = frames.opcode
+            self._is_deflated = frames.rsv1
         self._fragments += 1
         if self._fragments > self._max_fragments:
             raise Violation.TOO_MANY_BUFFERED_PARTS.error(
@@ -235,7 +246,8 @@ class MessageReader:
         known = self._assembly.length
         if self.splitter is not None:
             known += self.splitter.size
-        if frames.length > self._max_payload - known:
+        # Of a compressed message the inflater finds out how long it is.
+        if frames.length > self._max_payload - known and not self._is_deflated:
             # The sum, without overflow.
             known += min(frames.length, _UNLIMITED - known)
             raise Violation.UNSUPPORTED_MESSAGE_LENGTH.error(length=known, limit=self._max_payload)
@@ -243,14 +255,31 @@ class MessageReader:
         self._missing = frames.length
         self._phase = 0
         self._chunks = 0
-        if available < self._missing:
+        if available < self._missing and not self._is_deflated:
             self._assembly.expect(self._missing)
 
     def _receive_payload(self, data: bytearray, at: int, end: int) -> int:
         n = min(self._missing, end - at)
+        if self._is_deflated:
+            return self._inflate(data, at, n)
         self._assembly.append(data, at, n, self.frames.key, self._phase)
         self._advance(n)
         return at + n
+
+    def _inflate(self, data: bytearray, at: int, n: int) -> int:
+        unmask(data, at, n, self.frames.key, self._phase)
+        end = at + n
+        while at < end:
+            n = min(end - at, PIECE)
+            self._inflate_piece(take_bytes(data, at, n), self.frames.fin and n == self._missing)
+            self._advance(n)
+            at += n
+        return at
+
+    def _inflate_piece(self, piece: bytes, last: bool) -> None:
+        inflater = self._inflater
+        if inflater is not None:
+            inflater.inflate(piece, last, self._assembly)
 
     def _advance(self, n: int) -> None:
         self._phase = (self._phase + n) & 3
@@ -272,6 +301,8 @@ class MessageReader:
 
     def _end_frame(self, events: list[Any]) -> None:
         self._in_frame = False
+        if self._is_deflated and not self.frames.length and self.frames.fin:
+            self._inflate_piece(b"", True)
         is_text = self._opcode == _TEXT
         fin = self.frames.fin
         is_taken = self.splitter is not None and self.splitter.end_frame(self._assembly, is_text, fin, events)
@@ -312,6 +343,7 @@ class MessageReader:
         if self.splitter is not None:
             self.splitter.drop()
         self._leftover = b""
+        self._inflater = None
 
 
 class MessageWriter:
@@ -345,13 +377,16 @@ class MessageWriter:
         self.is_open = not fin
 
     def write_binary(self, data: bytes, fin: bool) -> None:
-        """Write a binary message, or a fragment of one.
-
-        Args:
-            data: the message or fragment.
-            fin: whether it ends the message.
-        """
+        """Write a binary message, or a fragment of one; arguments as of `write_text`."""
         self.frames.write(self._first(_BINARY, fin), data)
+        self.is_open = not fin
+
+    def write_payload(self, opcode: int, payload: bytes, fin: bool, deflated: bool) -> None:
+        """Write a message, or a fragment of one, as it is to go on the wire; `deflated`: it is compressed."""
+        first = self._first(opcode, fin)
+        if deflated and not self.is_open:
+            first |= _RSV1
+        self.frames.write(first, payload)
         self.is_open = not fin
 
     def _first(self, opcode: int, fin: bool) -> int:

@@ -1,0 +1,24 @@
+from .wire.deflate cimport DeflateJob
+from .wire.kernels cimport Output
+from .wire.sender cimport MessageSender
+
+
+cdef int _OPEN
+
+
+cdef class Sending:
+    cdef readonly object role
+    cdef readonly Output output
+    cdef readonly int state
+    cdef readonly object cause, sent_close, received_close, initiator
+    cdef bint _is_terminated
+    cdef readonly MessageSender sender
+
+    cpdef void check_open(self) except *
+    cpdef int send_text(self, str text, bint fin) except -1
+    cpdef int send_binary(self, bytes data, bint fin) except -1
+    cpdef int send_prepared(self, message, bint compress) except -1
+    cpdef bint has_job(self) noexcept
+    cpdef DeflateJob take_job(self)
+    cpdef Py_ssize_t queued(self) noexcept
+    cpdef Py_ssize_t pending(self) noexcept
