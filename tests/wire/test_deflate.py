@@ -419,6 +419,51 @@ def test_compressed_frames_may_be_longer_than_what_is_in_them() -> None:
     assert feed(reader(max_payload=1000), build(BINARY, encoded, rsv=4)) == [data]
 
 
+def in_fragments(data: bytes, size: int) -> bytes:
+    """Frame a message that is compressed as a whole and cut then; the last frame is empty."""
+    encoded = raw(data)
+    wire = b""
+    for at in range(0, len(encoded), size):
+        wire += build(CONTINUATION if at else TEXT, encoded[at : at + size], fin=False, rsv=0 if at else 4)
+    return wire + build(CONTINUATION)
+
+
+@pytest.mark.parametrize("size", [None, 1, 1000])
+def test_compressed_messages_can_be_read_while_they_come(size: int | None) -> None:
+    message = text_of(5, 300_000)
+    taker = reader()
+    taker.stream_next()
+    events = feed(taker, in_fragments(message, 7000) + build(TEXT, b"next"), size)
+    assert events.pop() == "next"
+    assert "".join(each.data for each in events) == message.decode()
+    assert [each.fin for each in events] == [False] * (len(events) - 1) + [True]
+    assert len(events) > 2
+
+
+def test_a_message_that_is_read_while_it_comes_has_the_same_limit() -> None:
+    message = bytes(100_000)
+    taker = reader(max_payload=100_000)
+    taker.stream_next()
+    parts = feed(taker, in_fragments(message, 20))
+    assert sum(map(len, parts)) == 100_000
+    taker = reader(max_payload=99_999)
+    taker.stream_next()
+    error = provoke(taker, in_fragments(message, 20))
+    assert error.violation is Violation.UNSUPPORTED_MESSAGE_LENGTH
+
+
+def test_compressed_fragments_can_be_kept_apart() -> None:
+    message = text_of(6, 20_000)
+    taker = reader()
+    taker.split().keeps = True
+    encoded = raw(message)
+    half = len(encoded) // 2
+    wire = build(BINARY, encoded[:half], fin=False, rsv=4)
+    (kept,) = feed(taker, wire + build(CONTINUATION, encoded[half:]))
+    assert len(kept.parts) == 2
+    assert b"".join(kept.parts) == message
+
+
 def bomb(n: int) -> Iterator[bytes]:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     for _ in range(n // MIB):
