@@ -94,7 +94,7 @@ async def test_the_outcome_is_told() -> None:
     made = Made()
     channel, outcome = made.upgrade_and_tell()
     opened = await outcome
-    assert (opened[0], opened[2], opened[3]) == (channel, None, b"head early")
+    assert (opened[0], opened[2], opened[4]) == (channel, None, b"head early")
     assert made.heard == ["end, 0 left"], "who opens it is who asked"
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-import wsline.aio.opening
 import wsline.aio.reactor
+import wsline.aio.upgrades
 from tests.certificates import Authority, Certificate
 from tests.doors.door import DEADLINE, echo, until
 from tests.doors.peer import CLOSE, GUID, REQUEST, TEXT, Peer, close, frame
@@ -242,7 +242,7 @@ async def test_a_server_that_hangs_up(trusting: ssl.SSLContext) -> None:
 async def test_closing_does_not_wait_for_handshakes(
     at_home: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wsline.aio.opening, "_LINGER", 0.1)
+    monkeypatch.setattr(wsline.aio.upgrades, "LINGER", 0.1)
     async with serving(at_home) as (server, port):
         with socket.create_connection(("127.0.0.1", port)) as sock:
             await until(lambda: server._openings)

@@ -143,8 +143,6 @@ class TLSStream(Stream):
                 except ssl.SSLWantReadError:
                     if not self._fetch():
                         return WOULD_BLOCK
-                except ssl.SSLEOFError:
-                    raise truncated() from None
 
     def _shake_hands(self) -> None:
         try:
@@ -175,7 +173,8 @@ class TLSStream(Stream):
         if data:
             self._incoming.write(data)
         elif self.is_ready:
-            self._incoming.write_eof()
+            # OpenSSL has read all there was, and no farewell; some versions would take that for one.
+            raise truncated()
         else:
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, HUNG_UP)
         if self._outgoing.pending > _MOST_UNSENT:
