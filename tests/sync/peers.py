@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.doors.peer import CLOSE, GUID, REQUEST, Frame, frame
 from wsline.sync import WebSocket, WebSocketServer, connect, serve
+from wsline.sync.loop import Loop
 
 DEADLINE = 10.0  # seconds, for whatever must come
 
@@ -52,6 +53,23 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition has not come to hold"
         time.sleep(0.001)
+
+
+@contextmanager
+def held(loop: Loop) -> Iterator[None]:
+    """Let the loop's thread stand still, as if it were not there: so it is in a forked child."""
+    is_held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        is_held.set()
+        go_on.wait(DEADLINE)
+
+    loop.call(hold)
+    assert is_held.wait(DEADLINE)
+    try:
+        yield
+    finally:
+        go_on.set()
 
 
 class RawPeer:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sync.peers import until
+from tests.sync.peers import held, until
 from wsline.states import Exit
 from wsline.sync import channel as module
 from wsline.sync.channel import NOBODY, Channel, Consumer
@@ -71,6 +71,10 @@ def channel() -> Iterator[Channel]:
 def log_of(channel: Any) -> list[Any]:
     log: list[Any] = channel.consumer.log
     return log
+
+
+def is_gone(recorder: Any) -> bool:
+    return ("gone",) in recorder.log
 
 
 def test_both_ways(channel: Any) -> None:
@@ -141,7 +145,7 @@ def test_a_deadline(channel: Any) -> None:
 def test_the_end_of_the_stream(channel: Any) -> None:
     recorder = channel.consumer
     channel.peer.close()
-    until(lambda: not channel.is_served)
+    until(lambda: is_gone(recorder))
     assert recorder.log == [("eof",), ("lost", None), ("gone",)]
     assert channel.consumer is NOBODY
     assert channel.fileno() == -1
@@ -160,7 +164,7 @@ def test_a_reset(channel: Any) -> None:
         channel.peer.close()
         channel.output.put(b"x", False, 0)
         channel.flush()
-    until(lambda: not channel.is_served)
+    until(lambda: is_gone(recorder))
     assert [each[0] for each in recorder.log] == ["lost", "gone"]
     assert isinstance(recorder.log[0][1], BrokenPipeError)
 
@@ -173,7 +177,7 @@ def test_an_error_while_receiving(channel: Any, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(channel.stream, "receive", fail)
     channel.peer.send(b"x")
-    until(lambda: not channel.is_served)
+    until(lambda: is_gone(recorder))
     assert recorder.log == [("lost", error), ("gone",)]
 
 
@@ -210,7 +214,7 @@ def test_the_output_is_sent_before_the_end(channel: Any, ending: Exit) -> None:
         channel.peer.send(b"late")
         until(lambda: ("receive", b"late") in recorder.log)
         channel.peer.close()
-    until(lambda: not channel.is_served)
+    until(lambda: is_gone(recorder))
     assert recorder.log[-2:] == [("lost", None), ("gone",)]
 
 
@@ -224,7 +228,7 @@ def test_a_half_close_that_fails(channel: Any, monkeypatch: pytest.MonkeyPatch) 
     with channel.lock:
         channel.ending = int(Exit.HALF_CLOSE)
         channel.flush()
-    until(lambda: not channel.is_served)
+    until(lambda: is_gone(recorder))
     assert recorder.log == [("lost", error), ("gone",)]
 
 
@@ -281,17 +285,18 @@ def test_a_peer_that_has_gone_has_no_address() -> None:
 
 def test_an_orphan_is_closed_without_its_loop(channel: Any) -> None:
     copy = socket.socketpair()
-    ours, channel.stream.sock = channel.stream.sock, copy[0]
-    lock, orphaned = channel.lock, []
-    channel.consumer.on_orphaned = lambda: orphaned.append(channel.lock)
-    lock.acquire()  # by a thread that the child does not have
-    channel.orphan()
-    lock.release()
-    assert orphaned == [channel.lock]
-    assert channel.lock is not lock
-    assert copy[0].fileno() == -1
-    copy[1].close()
-    channel.stream.sock, channel.lock, channel.closed = ours, lock, False
+    with held(channel._loop):
+        ours, channel.stream.sock = channel.stream.sock, copy[0]
+        lock, orphaned = channel.lock, []
+        channel.consumer.on_orphaned = lambda: orphaned.append(channel.lock)
+        lock.acquire()  # by a thread that the child does not have
+        channel.orphan()
+        lock.release()
+        assert orphaned == [channel.lock]
+        assert channel.lock is not lock
+        assert copy[0].fileno() == -1
+        copy[1].close()
+        channel.stream.sock, channel.lock, channel.closed = ours, lock, False
 
 
 def test_a_consumer_may_ignore_all_but_bytes() -> None:

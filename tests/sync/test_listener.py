@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sync.peers import until
+from tests.sync.peers import held, until
 from wsline.options import ServerOptions
 from wsline.sync import listener
 from wsline.sync.listener import Acceptor, open_sockets
@@ -139,11 +139,12 @@ def test_another_error_ends_it(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_orphan_is_closed() -> None:
-    fake = FakeListening()
+    fake, copy = FakeListening(), FakeListening()
     acceptor = Acceptor(fake, lambda sock: None, lambda: None)  # type: ignore[arg-type]
-    copy = FakeListening()
-    acceptor._sock, sock = copy, acceptor._sock  # type: ignore[assignment]
-    acceptor.orphan()
-    assert copy.fileno() == -1
-    acceptor._sock = sock
+    with held(acceptor._loop):
+        acceptor._sock = copy  # type: ignore[assignment]
+        acceptor.orphan()
+        assert copy.fileno() == -1
+        acceptor._sock = fake  # type: ignore[assignment]
     acceptor.close()
+    assert fake.fileno() == -1

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import wsline
 from tests.wire.costs import ratio
 from tests.wire.raw import (
     BINARY,
@@ -597,13 +598,14 @@ def test_small_chunks_cost_time_in_proportion() -> None:
     assert ratio(lambda: read(25_000), lambda: read(100_000), 8) < 8
 
 
-def test_a_million_frames_in_one_read() -> None:
-    wire = bytes(HEADROOM) + build(PONG) * 500_000 + build(TEXT, b"a") * 500_000
+def test_very_many_frames_in_one_read() -> None:
+    half = 500_000 if wsline.compiled else 50_000  # the pure one is far slower
+    wire = bytes(HEADROOM) + build(PONG) * half + build(TEXT, b"a") * half
     events: list[Any] = []
     make_reader().receive(bytearray(wire), HEADROOM, len(wire), events)
-    assert len(events) == 1_000_000
+    assert len(events) == 2 * half
     assert events[0] == Pong(b"")
-    assert events[499_999:500_001] == [Pong(b""), "a"]
+    assert events[half - 1 : half + 1] == [Pong(b""), "a"]
 
 
 # -- the room before the bytes
