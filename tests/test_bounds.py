@@ -1,13 +1,13 @@
 """Bounds that are no options."""
 
-from wsline.bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, control_only, too_slow
+from wsline.bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, MESSAGE_COST, control_only, too_slow
 from wsline.errors import SlowConsumer
 from wsline.wire.close import Close
 from wsline.wire.messages import Ping, Pong
 
 
 def test_a_queue_is_low_well_before_it_is_full_again() -> None:
-    assert 0 < LOW_SIZE < FULL_SIZE < CLOSING_SIZE
+    assert 0 < MESSAGE_COST < LOW_SIZE < FULL_SIZE < CLOSING_SIZE
 
 
 def test_control_frames_are_told_from_messages() -> None:

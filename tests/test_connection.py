@@ -578,6 +578,19 @@ def test_a_ping_that_is_too_long_is_not_noted() -> None:
     assert len(end.connection.pings) == 0
 
 
+def test_a_ping_for_which_there_is_no_room_is_not_sent() -> None:
+    end = End()
+    for _ in range(1024):
+        end.connection.send_ping(None, "waiter")
+    end.said()
+    with pytest.raises(InvalidState, match="1024 pings wait"):
+        end.connection.send_ping(b"one more", "waiter")
+    assert end.said() == []
+    assert end.connection.pings.pings_sent == 1024
+    end.connection.send_ping(b"of the keepalive")
+    assert end.said() == [Frame(PING, b"of the keepalive")]
+
+
 # -- messages aside
 
 

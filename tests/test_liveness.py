@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from wsline.errors import InvalidState
 from wsline.liveness import NEVER, Keepalive, PingLedger
 
 # -- the ledger
@@ -48,9 +49,10 @@ def test_of_equal_payloads_the_oldest_is_answered_first() -> None:
 
 def test_payloads_are_new() -> None:
     ledger = PingLedger()
-    payloads = [ledger.new_payload() for _ in range(100)]
+    payloads = [ledger.admit(None, None) for _ in range(100)]
     assert len(set(payloads)) == 100
     assert all(len(payload) <= 125 for payload in payloads)
+    assert ledger.admit(b"mine", "waiter") == b"mine"
 
 
 def test_all_are_dropped_at_the_end() -> None:
@@ -124,6 +126,38 @@ def test_a_ping_that_someone_awaits_is_kept() -> None:
     for n in range(100):
         ledger.sent(b"%d" % n, float(n), None)
     assert ledger.drop_all()[0] == "waiter"
+
+
+def test_pings_that_someone_awaits_do_not_pile_up() -> None:
+    ledger = PingLedger()
+    for n in range(1024):
+        ledger.admit(b"", n)
+        ledger.sent(b"%d" % n, float(n), n)
+    with pytest.raises(InvalidState, match="1024 pings wait for their pongs, the most that can"):
+        ledger.admit(b"", "one more")
+    for n in range(200):
+        ledger.admit(b"", None)
+        ledger.sent(b"keepalive %d" % n, 2000.0, None)
+    assert len(ledger) == 1024 + 64
+    assert ledger.acknowledge(b"1", 3000.0) == [(0, 3000.0), (1, 2999.0)]
+    for n in range(2):
+        ledger.admit(b"", n)
+        ledger.sent(b"again %d" % n, 3000.0, n)
+    with pytest.raises(InvalidState):
+        ledger.admit(b"", "one more")
+    assert len(ledger.drop_all()) == 1024 + 64
+    ledger.admit(b"", "one more")
+
+
+def test_pings_that_nobody_awaits_any_more_do_not_pile_up() -> None:
+    ledger = PingLedger()
+    for n in range(1, 5000):
+        ledger.admit(b"", n)
+        ledger.sent(b"%d" % n, float(n), n)
+        ledger.forget(n)
+        ledger.forget(n)
+        assert len(ledger) == min(n, 64)
+    assert ledger.acknowledge(b"4999", 5000.0)[-1] == (None, 1.0)
 
 
 def test_pings_and_pongs_are_counted() -> None:

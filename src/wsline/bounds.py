@@ -6,11 +6,14 @@ from .errors import SlowConsumer
 from .wire.close import Close
 from .wire.messages import Ping
 
-__all__ = ["CLOSING_SIZE", "FULL_SIZE", "LOW_SIZE", "control_only", "too_slow"]
+__all__ = ["CLOSING_SIZE", "FULL_SIZE", "LOW_SIZE", "MESSAGE_COST", "control_only", "too_slow"]
 
 # A queue of received messages is not full before it holds so many bytes, and is low below so many.
 FULL_SIZE: Final = 65536
 LOW_SIZE: Final = 32768
+
+# So many more each message counts there: the object takes them, and messages may be empty.
+MESSAGE_COST: Final = 64
 
 # So much is kept of a peer that goes on sending while we wait for its close frame.
 CLOSING_SIZE: Final = 1 << 20

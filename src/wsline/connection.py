@@ -242,8 +242,7 @@ class Connection(Sending):
             The payload.
         """
         self.check_open()
-        if payload is None:
-            payload = self.pings.new_payload()
+        payload = self.pings.admit(payload, waiter)
         self.sender.send_control_in_turn(Opcode.PING, payload)
         self.pings.sent(payload, self._clock(), waiter)
         return payload

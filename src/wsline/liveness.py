@@ -4,11 +4,15 @@ import math
 from collections import deque
 from typing import Any, Final, NamedTuple
 
+from .errors import InvalidState
+
 __all__ = ["Keepalive", "PingLedger", "PingRecord"]
 
 NEVER: Final = math.inf
 
+# So many pings are kept that nobody awaits, and so many that somebody does.
 _MOST_RECORDS: Final = 64
+_MOST_AWAITED: Final = 1024
 
 
 class PingRecord(NamedTuple):
@@ -31,6 +35,7 @@ class PingLedger:
         self.latency: float | None = None
         self.pings_sent = self.pongs_received = 0
         self._records: deque[PingRecord] = deque()
+        self._awaited = 0
         self._count = 0
 
     def __len__(self) -> int:
@@ -41,6 +46,19 @@ class PingLedger:
         self._count += 1
         return b"wsline %d" % self._count
 
+    def admit(self, payload: bytes | None, waiter: Any) -> bytes:
+        """Return the payload for a ping that is about to be sent: the one given, or a new one.
+
+        Raises:
+            InvalidState: too many pings that somebody awaits are not answered.
+        """
+        if waiter is not None and self._awaited >= _MOST_AWAITED:
+            raise InvalidState(
+                f"{self._awaited} pings wait for their pongs, the most that can: the peer answers none;"
+                f" close the connection, or wait for each pong before the next ping"
+            )
+        return self.new_payload() if payload is None else payload
+
     def sent(self, payload: bytes, now: float, waiter: Any) -> None:
         """Note a ping.
 
@@ -50,10 +68,25 @@ class PingLedger:
             waiter: given back by `acknowledge`.
         """
         self.pings_sent += 1
-        if len(self._records) >= _MOST_RECORDS and self._records[0].waiter is None:
-            # A peer that sends data but no pong is alive; its pings are not worth keeping.
-            self._records.popleft()
         self._records.append(PingRecord(payload, now, waiter))
+        if waiter is None:
+            self._limit_unawaited()
+        else:
+            self._awaited += 1
+
+    def _limit_unawaited(self) -> None:
+        # A peer that sends data but no pong is alive; its pings are not worth keeping.
+        if len(self._records) - self._awaited > _MOST_RECORDS:
+            del self._records[next(i for i, each in enumerate(self._records) if each.waiter is None)]
+
+    def forget(self, waiter: Any) -> None:
+        """Note that a ping is not awaited any more; one that is not in the ledger is none."""
+        for i, each in enumerate(self._records):
+            if each.waiter is waiter:
+                self._records[i] = each._replace(waiter=None)
+                self._awaited -= 1
+                self._limit_unawaited()
+                return
 
     def acknowledge(self, payload: bytes, now: float) -> list[tuple[Any, float]]:
         """Note a pong.
@@ -73,6 +106,7 @@ class PingLedger:
         if found is None:
             return []
         answered = [self._records.popleft() for _ in range(found + 1)]
+        self._awaited -= sum(each.waiter is not None for each in answered)
         self.latency = now - answered[-1].sent_at
         return [(each.waiter, now - each.sent_at) for each in answered]
 
@@ -80,6 +114,7 @@ class PingLedger:
         """Forget all pings, for the connection is closed; return their waiters."""
         waiters = [each.waiter for each in self._records]
         self._records.clear()
+        self._awaited = 0
         return waiters
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from wsline.aio.flow import DONE, Done, MessageIterator, Receive, ReceiveQueue, Wait, Waiter, receive
+from wsline.bounds import MESSAGE_COST
 from wsline.errors import CloseInfo, ConcurrencyError, ConnectionClosedError, ConnectionClosedOK
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nowhere")
@@ -358,7 +359,7 @@ async def test_messages_come_in_order() -> None:
     assert not queue.has_messages()
     for message in ("a", b"bc", ""):
         queue.put(message)
-    assert (len(queue), queue.size) == (3, 3)
+    assert (len(queue), queue.size) == (3, 3 + 3 * MESSAGE_COST)
     assert queue.has_messages()
     assert [queue.get() for _ in range(3)] == ["a", b"bc", ""]
     assert (len(queue), queue.size) == (0, 0)
@@ -405,7 +406,8 @@ async def test_what_was_taken_is_not_kept() -> None:
 
 async def test_full_means_many_messages_and_many_bytes() -> None:
     queue = new_queue(most=3)
-    for message, full in [(bytes(65535), False), (b"", False), (b"", False), (b"x", True), (b"", True)]:
+    length = 65536 - 4 * MESSAGE_COST
+    for message, full in [(bytes(length - 1), False), (b"", False), (b"", False), (b"x", True), (b"", True)]:
         queue.put(message)
         assert queue.is_full() is full
     queue.get()
@@ -418,11 +420,25 @@ async def test_full_means_many_messages_and_many_bytes() -> None:
     assert large.is_full()
 
 
+async def test_messages_of_no_bytes_fill_it_and_empty_it() -> None:
+    queue = new_queue(most=3)
+    told: list[int] = []
+    while not queue.is_full():
+        assert len(queue) < 65536, "there is no bound"
+        queue.put(b"")
+    assert len(queue) == 65536 // MESSAGE_COST
+    queue.on_low = lambda: told.append(len(queue))
+    while len(queue):
+        queue.get()
+    assert told == [32768 // MESSAGE_COST - 1]
+    assert queue.size == 0
+
+
 async def test_low_is_told_once() -> None:
     queue = new_queue()
     told: list[int] = []
     for _ in range(8):
-        queue.put(bytes(8192))
+        queue.put(bytes(8192 - MESSAGE_COST))
     queue.get()
     queue.on_low = lambda: told.append(queue.size)
     for _ in range(3):

@@ -8,6 +8,7 @@ import pytest
 from tests.doors.peer import BINARY, TEXT
 from tests.sync.peers import RawPeer, Task, pair, raw_server, until
 from wsline import ConnectionClosedError, State
+from wsline.bounds import MESSAGE_COST
 from wsline.sync import connect
 from wsline.sync.session import limited
 
@@ -44,7 +45,7 @@ def test_a_full_queue_pauses_reading_until_it_is_low() -> None:
         for _ in range(4):
             client.send(b"x" * (16 * KIB))
         until(lambda: not session.channel.is_reading)
-        assert (session._size, len(session._messages)) == (64 * KIB, 4)
+        assert (session._size, len(session._messages)) == (64 * KIB + 4 * MESSAGE_COST, 4)
         server.recv()
         server.recv()
         assert not session.channel.is_reading
@@ -55,6 +56,24 @@ def test_a_full_queue_pauses_reading_until_it_is_low() -> None:
         server.resume()
         assert session.channel.is_reading
         assert server.recv() == b"x" * (16 * KIB)
+
+
+def test_messages_of_no_bytes_fill_the_queue() -> None:
+    with pair(max_queue=4) as (client, server):
+        session = server._session
+
+        def send() -> None:
+            for _ in range(65536 // MESSAGE_COST):
+                client.send(b"")
+
+        sending = Task(send)
+        until(lambda: not session.channel.is_reading)
+        sending.result()
+        assert len(session._messages) == 65536 // MESSAGE_COST
+        for _ in session._messages.copy():
+            assert server.recv() == b""
+        assert session.channel.is_reading
+        assert session._size == 0
 
 
 def test_the_early_bytes_may_be_none() -> None:

@@ -167,6 +167,7 @@ def test_a_ping_without_an_answer() -> None:
         with pytest.raises(TimeoutError, match=r"no pong came within 0\.05 s"):
             ws.ping("1", 0.05)
         assert ws.ready_state is State.OPEN
+        assert [each.waiter for each in ws._session.connection.pings._records] == [None]
         pinging = Task(ws.ping, "2")
         over.set()
         with pytest.raises(ConnectionClosedError):

@@ -32,7 +32,7 @@ cdef class Wait(Awaitable):
     cpdef step(self)
 
 
-cdef Py_ssize_t _FULL_SIZE, _LOW_SIZE
+cdef Py_ssize_t _FULL_SIZE, _LOW_SIZE, _MESSAGE_COST
 
 
 @cython.final

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, cast
 
-from ..bounds import FULL_SIZE, LOW_SIZE
+from ..bounds import FULL_SIZE, LOW_SIZE, MESSAGE_COST
 from ..errors import ConcurrencyError, ConnectionClosedOK
 from .coroutines import Awaitable, accelerate, run_in
 
@@ -18,6 +18,7 @@ __all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait",
 # Numbers of the hot path; the .pxd makes them C's.
 _FULL_SIZE: Final = FULL_SIZE
 _LOW_SIZE: Final = LOW_SIZE
+_MESSAGE_COST: Final = MESSAGE_COST
 
 
 class _NoLoop:
@@ -183,7 +184,7 @@ class ReceiveQueue:
         most: so many messages, which are 64 KiB or more, make it full.
 
     Attributes:
-        size: bytes (of text: characters) in it.
+        size: bytes (of text: characters) in it, and 64 more for each message.
         on_low: called once when the queue has run low; set by whoever stopped filling it.
         form: what to make of each message, unless its receiver says; `None`: nothing.
         holder: the only receiver there may be, until it is done with its message; or `None`.
@@ -209,7 +210,7 @@ class ReceiveQueue:
     def put(self, message: Any) -> None:
         """Add a message."""
         self._items.append(message)
-        self.size += len(message)
+        self.size += len(message) + _MESSAGE_COST
 
     def has_messages(self) -> bool:
         """Whether there is a message to take."""
@@ -236,7 +237,7 @@ class ReceiveQueue:
             del items[:256]
             head = 0
         self._head = head
-        self.size -= len(message)
+        self.size -= len(message) + _MESSAGE_COST
         if self.on_low is not None and self.size < _LOW_SIZE:
             on_low, self.on_low = self.on_low, None
             on_low()

@@ -141,7 +141,8 @@ class Messaging:
 
         Raises:
             TypeError, ValueError: bad data; nothing was sent.
-            InvalidState, ConnectionClosed: as `send`. Awaiting raises the latter if no pong came.
+            InvalidState, ConnectionClosed: as `send`; the former also while 1024 pings are not answered.
+                Awaiting raises the latter if no pong came.
 
         Source: RFC 6455 §5.5.2.
         """

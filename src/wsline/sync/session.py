@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, control_only, too_slow
+from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, MESSAGE_COST, control_only, too_slow
 from ..connection import Connection
 from ..errors import ConcurrencyError, InvalidState
 from ..payload import Fragments
@@ -104,7 +104,7 @@ class Session(Consumer):
         for event in events:
             if isinstance(event, str | bytes | KeptFragments):
                 self._messages.append(event)
-                self._size += len(event)
+                self._size += len(event) + MESSAGE_COST
             elif type(event) is Pong:
                 _tell(event.answered)
         if self._messages:
@@ -193,7 +193,7 @@ class Session(Consumer):
             if not self._messages:
                 self._wait_for_message(timeout)
             message = self._messages.popleft()
-            self._size -= len(message)
+            self._size -= len(message) + MESSAGE_COST
             if self._is_full and self._size < LOW_SIZE:
                 self._is_full = False
                 self._pause_or_resume()
@@ -332,6 +332,7 @@ class Session(Consumer):
             self.connection.send_ping(payload, answer)
             self.channel.flush()
             if not answer.condition.wait_for(lambda: answer.is_over, limited(timeout)):
+                self.connection.pings.forget(answer)
                 raise TimeoutError(f"no pong came within {timeout} s (ping timeout)")
             if answer.seconds is None:
                 raise self.connection.closed_error()
