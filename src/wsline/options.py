@@ -325,7 +325,8 @@ class ServerOptions(Options):
         process_request: called with each request, also those that ask for no WebSocket; returns
             `None` to go on, or a `Response`. May be a coroutine function.
         client_tracking: keep the set `clients` (`ws`: clientTracking).
-        web_socket: the class of the server's WebSockets, a subclass of `WebSocket` (`ws`: WebSocket).
+        web_socket: the class of the server's WebSockets, a subclass of `WebSocket`, in `wsline.sync` of the
+            one there (`ws`: WebSocket).
         backlog: length of the queue of connections not yet accepted (`ws`: backlog).
         max_connections: most connections at a time; more get 503. `None`: no limit.
         max_connections_per_ip: the same for one address.

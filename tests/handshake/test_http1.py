@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from wsline.errors import HandshakeError
 from wsline.handshake.headers import Headers
-from wsline.handshake.http1 import MAX_BODY, Request, RequestReader, Response, ResponseReader, refusal
+from wsline.handshake.http1 import (
+    MAX_BODY,
+    Request,
+    RequestReader,
+    Response,
+    ResponseReader,
+    build_last,
+    refusal,
+)
 from wsline.options import Options
 
 OPTIONS = Options()
@@ -477,3 +485,10 @@ class TestResponseReader:
         reader, _ = read_response([data])
         with pytest.raises(HandshakeError, match=f"closed after {len(data)} bytes of the server's answer"):
             reader.feed_eof()
+
+
+def test_a_response_that_cannot_be_sent_is_a_500() -> None:
+    assert build_last(Response(204)) == (Response(204).build(), None)
+    data, error = build_last(Response(204, body="x"))
+    assert data == refusal(500).build()
+    assert "a response with status 204 has no body" in str(error)

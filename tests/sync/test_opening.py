@@ -31,6 +31,19 @@ def test_a_request_that_is_none(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count("handshake refused: ") == 2
 
 
+def test_a_response_that_cannot_be_sent_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    for options in (
+        {"process_request": lambda request: Response(204, body="x")},
+        {"verify_client": lambda info: Response(204, body="x")},
+    ):
+        with serving(echo, handshake_timeout=60, **options) as (server, url):
+            with pytest.raises(InvalidStatus, match="500"):
+                connect(url)
+            until(lambda: not server._openings)
+    assert caplog.text.count("a response with status 204 has no body") == 2
+    assert "a response that cannot be sent" in caplog.text
+
+
 def test_an_exception_while_judging(caplog: pytest.LogCaptureFixture) -> None:
     def raises(request: Any) -> None:
         raise ZeroDivisionError("on purpose")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import wsline
 from tests.doors.peer import REQUEST
 from tests.sync.peers import DEADLINE, Task, echo, pair, raw_client, serving, until, url_of
 from wsline import (
@@ -90,6 +91,20 @@ def test_serve_forever_closes_for_an_exception(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(KeyboardInterrupt):
         server.serve_forever()
     assert state(server) is ServerState.CLOSED
+
+
+def test_a22_the_class_can_be_chosen() -> None:
+    class Loud(WebSocket):
+        def send(self, data: Any, **options: Any) -> None:
+            super().send(data.upper(), **options)
+
+    with serving(echo, web_socket=Loud) as (server, url), connect(url) as ws:
+        ws.send("hello")
+        assert ws.recv(timeout=DEADLINE) == "HELLO"
+        assert [type(each) for each in server.clients] == [Loud]
+    for bad in (int, object, wsline.WebSocket):
+        with pytest.raises(TypeError, match=r"web_socket=.*: must be a subclass of wsline\.sync\.WebSocket"):
+            WebSocketServer(echo, port=0, web_socket=bad)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +478,8 @@ def test_a_second_signal_waits_for_no_handler() -> None:
         process.send_signal(signal.SIGTERM)
         assert list(ws) == []
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=5)
+        # The handler that is stuck would take a minute.
+        output, errors = process.communicate(timeout=DEADLINE)
         other.terminate()
     assert (output.split()[-1], errors, process.returncode) == ("closed", "", 0)
 

@@ -3,10 +3,10 @@
 import inspect
 import logging
 from collections.abc import Generator
-from http import HTTPStatus
 from typing import Any, Final
 
-from ..handshake.http1 import Response, refusal
+from ..handshake import http1
+from ..handshake.http1 import Response
 from ..handshake.judging import Question
 
 __all__ = ["build_last", "consult", "settle"]
@@ -21,11 +21,10 @@ async def settle(result: Any) -> Any:
 
 def build_last(response: Response) -> bytes:
     """Return the last response of a connection as it goes on the wire: a 500 if it cannot be sent."""
-    try:
-        return response.build()
-    except Exception as error:
+    data, error = http1.build_last(response)
+    if error is not None:
         logger.error("a response that cannot be sent", exc_info=error)
-        return refusal(HTTPStatus.INTERNAL_SERVER_ERROR).build()
+    return data
 
 
 async def consult(questions: Generator[Question, Any, Response | str | None]) -> Response | str | None:

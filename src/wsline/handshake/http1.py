@@ -172,6 +172,18 @@ def refusal(status: int, message: str | bytes | None = None, headers: Fields | N
     return Response(status, headers, f"{_phrase(status)}\n" if message is None else message)
 
 
+def build_last(response: Response) -> tuple[bytes, Exception | None]:
+    """Return the last response of a connection as it goes on the wire.
+
+    Returns:
+        The bytes, and what is wrong with a response that cannot be sent: the bytes are a 500 then.
+    """
+    try:
+        return response.build(), None
+    except Exception as error:  # whatever the application has put into it
+        return refusal(HTTPStatus.INTERNAL_SERVER_ERROR).build(), error
+
+
 class _Sink:
     """What llhttp found in a message; httptools looks for methods of these names."""
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ..errors import HandshakeError
-from ..handshake.http1 import Request, Response, refusal
+from ..handshake.http1 import Request, Response, build_last, refusal
 from ..handshake.judging import judge
 from ..handshake.server import ServerHandshake
 from ..handshake.tls import tls_error
@@ -182,7 +182,8 @@ class ServerOpening(Consumer):
             channel.later(partial(logger.info, "an offer of compression was declined: %s", declined))
         response = self._handshake.accept(request, protocol=protocol, extensions=deflate.extensions)
         session = begin(Role.SERVER, self._options, channel, channel.output, deflate.parameters)
-        websocket = WebSocket(session, None, protocol, request, None, deflate.extensions)
+        kind: type[WebSocket] = self._options.web_socket or WebSocket
+        websocket = kind(session, None, protocol, request, None, deflate.extensions)
         reason = self._admit(websocket)
         if reason is not None:
             self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))
@@ -213,8 +214,11 @@ class ServerOpening(Consumer):
         channel = self._channel
         if self._is_answered:
             return
+        data, error = build_last(response)
+        if error is not None:
+            channel.later(lambda: logger.error("a response that cannot be sent", exc_info=error))
         self._is_answered = True
-        channel.output.put(response.build(), False, 0)
+        channel.output.put(data, False, 0)
         channel.ending = int(Exit.HALF_CLOSE)
         self._due = clock() + _LINGER
         channel.flush()

@@ -82,6 +82,7 @@ class WebSocketServer:
     ) -> None:
         self.options = ServerOptions.from_keywords(type(self).__name__, options)
         _check_functions(handler, self.options)
+        _check_class(self.options.web_socket)
         places = (port, self.options.sock, self.options.unix_path)
         if sum(each is not None for each in places) != 1:
             raise TypeError(
@@ -366,6 +367,11 @@ class WebSocketServer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} {len(self._open)} open>"
+
+
+def _check_class(chosen: Any) -> None:
+    if chosen is not None and not issubclass(chosen, WebSocket):
+        raise TypeError(f"web_socket={chosen!r}: must be a subclass of wsline.sync.WebSocket")
 
 
 def _check_functions(handler: Any, options: ServerOptions) -> None:
