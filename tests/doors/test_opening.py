@@ -381,7 +381,7 @@ async def answering(door: Door, *parts: bytes, stay: bool = False) -> AsyncItera
             await asyncio.sleep(0.001)
         if stay:
             await over.wait()
-        else:
+        elif not peer.writer.is_closing():  # asyncio cannot abort a TLS connection that was closed twice
             peer.writer.close()
 
     async with door.raw_server(script) as url:

@@ -102,7 +102,7 @@ async def test_a_second_signal_waits_for_nobody() -> None:
             process.send_signal(signal.SIGTERM)
             assert [message async for message in ws] == []
             process.send_signal(signal.SIGTERM)
-            output, errors = await asyncio.to_thread(process.communicate, timeout=5)
+            output, errors = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
             other.terminate()
     assert sorted(output.split()) == ["closed", "handled", "handled"]
     assert errors == ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.sync.peers import DEADLINE
 from wsline.options import ClientOptions
 from wsline.sync import sockets
 from wsline.sync.sockets import TimeLimit, open_socket, open_unix_socket
@@ -74,14 +75,14 @@ def test_a_resolver_that_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None
     def getaddrinfo(*arguments: Any, **keywords: Any) -> list[Any]:
         if keywords.get("flags"):
             raise socket.gaierror
-        go_on.wait(5)
+        go_on.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     started = time.monotonic()
     with pytest.raises(TimeoutError, match="the addresses of name were not found in time"):
         open_socket("name", 80, options_of(), TimeLimit(0.05))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < DEADLINE
     go_on.set()
 
 
@@ -115,11 +116,11 @@ def test_one_that_does_not_answer_does_not_hold_up_the_next(monkeypatch: pytest.
         started = time.monotonic()
         with pytest.raises(TimeoutError):
             open_socket("name", port, options_of(happy_eyeballs_delay=None), TimeLimit(0.1))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < DEADLINE
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         open_socket("127.0.0.1", port, options_of(), TimeLimit(0.1))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < DEADLINE
     for each in (server, *clients):
         each.close()
 
