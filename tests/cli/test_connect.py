@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import DEADLINE, echo, finish, run, serving, start, terminal
+from tests.doors.door import until
 from wsline import ConnectionClosed, Request, Response, WebSocket
 
 
@@ -334,7 +335,10 @@ async def test_a_reader_that_goes_away_closes_with_1000() -> None:
     async with serving(recorder) as url:
         process = await start("connect", url)
         ws = await recorder.ws
-        process.stdout._transport.close()  # type: ignore[union-attr]
+        output = process.stdout._transport  # type: ignore[union-attr]
+        pipe = output.get_extra_info("pipe")
+        output.close()
+        await until(lambda: pipe.closed)  # else the command could be quicker
         ws.send("nobody reads this")
         assert await recorder.close_code() == 1000
         async with asyncio.timeout(DEADLINE):
