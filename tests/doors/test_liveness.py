@@ -168,12 +168,12 @@ async def test_a_long_message_is_a_sign_of_life(door: Door) -> None:
 
 
 async def test_whose_messages_we_do_not_read_is_not_given_up(door: Door) -> None:
-    options = {"ping_interval": 0.03, "ping_timeout": 0.05}
+    options = {"ping_interval": 0.03, "ping_timeout": 0.25}
     async with door.pair(client=options) as (client, server):
         client.pause()
         for _ in range(20):
             server.send(b"x" * 65536)
-        await asyncio.sleep(0.3)  # nothing can be waited for: what should not happen, must have time to
+        await asyncio.sleep(0.6)  # nothing can be waited for: what should not happen, must have time to
         assert client.ready_state == State.OPEN
         client.resume()
         async with asyncio.timeout(DEADLINE):
@@ -182,11 +182,11 @@ async def test_whose_messages_we_do_not_read_is_not_given_up(door: Door) -> None
 
 
 async def test_with_a_full_queue_the_peer_is_not_given_up(door: Door) -> None:
-    options = {"ping_interval": 0.03, "ping_timeout": 0.05}
+    options = {"ping_interval": 0.03, "ping_timeout": 0.25}
     async with door.pair(client=options) as (client, server):
         for _ in range(100):
             server.send(b"x" * 65536)
-        await asyncio.sleep(0.3)  # as above
+        await asyncio.sleep(0.6)  # as above
         assert client.ready_state == State.OPEN
         async with asyncio.timeout(DEADLINE):
             assert [len(await client.recv()) for _ in range(100)] == [65536] * 100
