@@ -11,6 +11,7 @@ from tests.doors.door import Door
 from wsline.aio.messaging import Messaging
 from wsline.errors import ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, InvalidState
 from wsline.spec import State
+from wsline.wire.prepared import PreparedMessage
 
 
 class OwnFormat(Messaging):
@@ -357,6 +358,13 @@ async def test_a110_a_peer_that_is_not_masked_as_it_should_be_is_refused() -> No
         server.send("masked", mask=True)
         with pytest.raises(ConnectionClosedError, match="MASK must be clear"):
             await client.recv()
+
+
+async def test_a110_a_prepared_message_is_sent_by_the_rule() -> None:
+    session, channel = open_session()
+    with pytest.raises(TypeError, match="a PreparedMessage is sent as it is"):
+        Messaging(session).send(PreparedMessage("x"), mask=True)
+    assert channel.take() == b""
 
 
 async def test_a110_a_bad_message_leaves_the_rule_in_force() -> None:

@@ -103,6 +103,8 @@ async def test_a108_what_goes_over_the_wire(door: Door) -> None:
             Frame(0, b""),
         ]
         assert [await peer.receive() for _ in range(2)] == [Frame(BINARY, b"Hel", False), Frame(0, b"lo")]
+        ws.send("Hello", compress=False, mask=True)
+        assert await peer.reader.readexactly(2) == b"\x81\x85"
 
 
 async def test_a_declined_offer_is_logged(door: Door, caplog: pytest.LogCaptureFixture) -> None:

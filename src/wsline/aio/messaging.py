@@ -64,13 +64,13 @@ class Messaging:
         if is_plain and (type(data) is str or type(data) is bytes):
             return self._session.send(data, fin)
         if isinstance(data, PreparedMessage):
-            data.check_use(binary, fin)
+            data.check_use(binary, fin and mask is None)
             return self._session.send_prepared(data, compress is not False)
         message = to_message(data, binary)
         if message is None:
             return send_fragments(self._session, data, binary, compress is not False)
         if mask is not None:
-            return self._session.send_masked(message, fin, mask)
+            return self._session.send_masked(message, fin, mask, compress is not False)
         if compress is False:
             return self._session.send_uncompressed(message, fin)
         return self._session.send(message, fin)

@@ -114,12 +114,12 @@ class Session(Receiving):
             connection.send_binary(data, fin)
         return self._written()
 
-    def send_masked(self, data: str | bytes, fin: bool, mask: bool) -> Awaitable:
+    def send_masked(self, data: str | bytes, fin: bool, mask: bool, compress: bool) -> Awaitable:
         """Send a message or a fragment, masked or not, whatever the role demands; as `send`."""
         sender = self.connection.sender
         sender.set_masking(mask)
         try:
-            return self.send(data, fin)
+            return self.send(data, fin) if compress else self.send_uncompressed(data, fin)
         finally:
             sender.set_masking(self.connection.role is Role.CLIENT)
 

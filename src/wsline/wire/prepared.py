@@ -66,13 +66,13 @@ class PreparedMessage:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._opcode.name} of {len(self)} bytes>"
 
-    def check_use(self, binary: bool | None, fin: bool) -> None:
-        """Check what a `send` of it says.
+    def check_use(self, binary: bool | None, whole: bool) -> None:
+        """Check what a `send` of it says; `whole`: in one frame, masked as the rule is.
 
         Raises:
             TypeError: it says something that was decided when the message was made.
         """
-        if binary is not None or not fin:
+        if binary is not None or not whole:
             raise TypeError("a PreparedMessage is sent as it is: whole, and as text or binary as it was made")
 
     def plain(self) -> Form:
