@@ -16,3 +16,5 @@ cpdef inline int call(function, argument) except -1:
 
 cpdef inline int run_in(context, callback, argument) except -1:
     return wsline_run_in(context, callback, argument)
+
+cpdef step_in(context, loop, task, coroutine)

@@ -3,11 +3,13 @@
 `coroutines.pyx` has the same names in C; where it is built, it is what `import` finds.
 """
 
-from collections.abc import Callable
+import asyncio
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
-__all__ = ["Awaitable", "accelerate", "call", "run_in"]
+__all__ = ["Awaitable", "accelerate", "call", "run_in", "step_in"]
 
 
 class Awaitable:
@@ -64,3 +66,31 @@ def call(function: Callable[[Any], object], argument: Any) -> None:
 def run_in(context: Context, callback: Callable[[Any], object], argument: Any) -> None:
     """Call `callback(argument)` in a context."""
     context.run(callback, argument)
+
+
+def step_in(
+    context: Context, loop: asyncio.AbstractEventLoop, task: Any, coroutine: Coroutine[Any, Any, Any]
+) -> Any:
+    """Step a coroutine in a context, as a task that is not running would.
+
+    Args:
+        context: the context.
+        loop: the loop.
+        task: what `asyncio.current_task` is meanwhile.
+        coroutine: the coroutine.
+
+    Returns:
+        What it yielded.
+
+    Raises:
+        StopIteration: with what it returned.
+    """
+    return context.run(_step, loop, task, coroutine)
+
+
+def _step(loop: asyncio.AbstractEventLoop, task: Any, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    _enter_task(loop, task)
+    try:
+        return coroutine.send(None)
+    finally:
+        _leave_task(loop, task)

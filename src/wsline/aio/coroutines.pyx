@@ -1,12 +1,16 @@
 """Hand-made coroutines, in C. `coroutines.py` is the same in Python, and says what each one does."""
 
+from asyncio.tasks import _enter_task, _leave_task
+
+from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
 from cpython.ref cimport Py_INCREF, PyObject
 
 cdef extern from "steps.h":
     ctypedef PyObject *(*wsline_step)(PyObject *awaitable, int *is_over) except NULL
     void wsline_set_slots(object kind, wsline_step take_step)
+    object wsline_step_coroutine(object coroutine)
 
-__all__ = ["Awaitable", "accelerate", "call", "run_in"]
+__all__ = ["Awaitable", "accelerate", "call", "run_in", "step_in"]
 
 
 cdef class Awaitable:
@@ -47,3 +51,19 @@ cdef PyObject *take_step(PyObject *awaitable, int *is_over) except NULL:
 
 def accelerate(kind):
     wsline_set_slots(kind, take_step)
+
+
+cdef object enter_task = _enter_task
+cdef object leave_task = _leave_task
+
+
+cpdef step_in(context, loop, task, coroutine):
+    PyContext_Enter(context)
+    try:
+        enter_task(loop, task)
+        try:
+            return wsline_step_coroutine(coroutine)
+        finally:
+            leave_task(loop, task)
+    finally:
+        PyContext_Exit(context)

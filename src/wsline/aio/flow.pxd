@@ -1,22 +1,7 @@
 cimport cython
 
-from .coroutines cimport Awaitable, run_in
-
-
-cdef object _FINISHED
-
-
-@cython.final
-@cython.freelist(64)
-cdef class Waiter:
-    cdef public bint _asyncio_future_blocking
-    cdef object _loop, _callback, _context, _cancel_message
-    cdef bint _is_done, _is_cancelled
-
-    cdef _cancelled_error(self)
-    cpdef bint done(self) noexcept
-    cpdef void wake(self, bint now) except *
-    cdef int _call_soon(self) except -1
+from .coroutines cimport Awaitable
+from .resuming cimport Waiter
 
 
 cdef class Done(Awaitable):

@@ -6,121 +6,19 @@ What `recv()` and `send()` return are coroutines in all but name: they can be aw
 
 import asyncio
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from ..bounds import FULL_SIZE, LOW_SIZE, MESSAGE_COST
 from ..errors import ConcurrencyError, ConnectionClosedOK
-from .coroutines import Awaitable, accelerate, run_in
+from .coroutines import Awaitable, accelerate
+from .resuming import Waiter
 
-__all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait", "Waiter", "receive"]
+__all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait", "receive"]
 
 # Numbers of the hot path; the .pxd makes them C's.
 _FULL_SIZE: Final = FULL_SIZE
 _LOW_SIZE: Final = LOW_SIZE
 _MESSAGE_COST: Final = MESSAGE_COST
-
-
-class _NoLoop:
-    """The loop of a future that needs none."""
-
-    def get_debug(self) -> bool:
-        return False
-
-
-# A task asks the future that wakes it for its result, and a real future answers much faster than ours.
-_FINISHED: Final[asyncio.Future[None]] = asyncio.Future(loop=cast(Any, _NoLoop()))
-_FINISHED.set_result(None)
-
-
-class Waiter:
-    """What a task waits on: the few parts of `asyncio.Future` that tasks use.
-
-    `wake(True)` runs the waiting task at once, which a future cannot: it saves a turn of the loop for
-    each message. It may be called only where no task is running.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Tasks read and clear this to recognise a future.
-        self._asyncio_future_blocking = True
-        self._loop = loop
-        self._callback: Callable[[Any], object] | None = None
-        self._context: Context | None = None
-        self._is_done = False
-        self._cancel_message: Any = None
-        self._is_cancelled = False
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop."""
-        return self._loop
-
-    def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
-        """Take the task's wake-up call."""
-        self._callback = callback
-        self._context = copy_context() if context is None else context
-        if self._is_done:
-            self._call_soon()
-
-    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
-        """Forget the wake-up call."""
-        removed = self._callback is not None and self._callback == callback
-        if removed:
-            self._callback = None
-        return int(removed)
-
-    def done(self) -> bool:
-        """Whether the wait is over."""
-        return self._is_done
-
-    def cancelled(self) -> bool:
-        """Whether it was cancelled."""
-        return self._is_cancelled
-
-    def result(self) -> None:
-        """Return `None`, or raise `CancelledError`."""
-        if self._is_cancelled:
-            raise self._cancelled_error()
-
-    def exception(self) -> None:
-        """Return `None`, or raise `CancelledError`."""
-        self.result()
-
-    def _cancelled_error(self) -> asyncio.CancelledError:
-        message = self._cancel_message
-        return asyncio.CancelledError() if message is None else asyncio.CancelledError(message)
-
-    def cancel(self, msg: Any = None) -> bool:
-        """End the wait with `CancelledError`, unless it is over."""
-        if self._is_done:
-            return False
-        self._is_done = self._is_cancelled = True
-        self._cancel_message = msg
-        self._call_soon()
-        return True
-
-    def wake(self, now: bool) -> None:
-        """End the wait.
-
-        Args:
-            now: run the task before returning; only where no task is running.
-        """
-        if self._is_done:
-            return
-        callback = self._callback
-        context = self._context
-        if now and callback is not None and context is not None:
-            # The task holds on to it no longer: it is as new, for the next wait.
-            self._callback = self._context = None
-            self._asyncio_future_blocking = True
-            run_in(context, callback, _FINISHED)
-        else:
-            self._is_done = True
-            self._call_soon()
-
-    def _call_soon(self) -> None:
-        if self._callback is not None:
-            self._loop.call_soon(self._callback, self, context=self._context)
-            self._callback = None
 
 
 class Done(Awaitable):

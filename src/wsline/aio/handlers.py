@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..errors import ConnectionClosed
+from .resuming import resumable
 from .websocket import WebSocket
 
 __all__ = ["Handler", "Handlers"]
@@ -44,7 +45,7 @@ class Handlers:
 
     async def _handle(self, websocket: WebSocket) -> None:
         try:
-            await self._handler(websocket)
+            await resumable(self._handler(websocket))
         except ConnectionClosed as error:
             # The end of its own connection is how most handlers end.
             if websocket.ready_state == WebSocket.OPEN:

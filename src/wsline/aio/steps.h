@@ -46,6 +46,17 @@ static PyObject *wsline_next_slot(PyObject *awaitable)
     return result;
 }
 
+/* Steps a coroutine of any kind: what it yields, or StopIteration. */
+static inline PyObject *wsline_step_coroutine(PyObject *coroutine)
+{
+    PyObject *result;
+    if (PyIter_Send(coroutine, Py_None, &result) != PYGEN_RETURN)
+        return result;
+    wsline_set_stop(result);
+    Py_DECREF(result);
+    return NULL;
+}
+
 /* Python 3.11 awaits by am_send, later versions by tp_iternext. */
 static inline void wsline_set_slots(PyObject *kind, wsline_step take_step)
 {
