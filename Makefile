@@ -10,7 +10,7 @@ CHECKED := $(wildcard src tests bench examples)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick \
-        bench bench-deflate bench-quick coverage format clean
+        bench bench-deflate bench-quick instructions coverage format clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -21,7 +21,7 @@ env: $(STAMPS)/compiled  ## .venv with wsline, editable and compiled in place
 run: env  ## the chat example on http://127.0.0.1:8080
 	$(PY) examples/chat/server.py
 
-test: lint types dist suites conformance-quick  ## every check
+test: lint types dist suites instructions conformance-quick  ## every check
 	@echo "make test: all checks passed"
 
 lint: $(VENV)/tools.stamp  ## ruff: rules and formatting
@@ -54,6 +54,9 @@ conformance: env  ## the Autobahn suite against client and server
 
 conformance-quick: env  ## its quick part, where the suite is at hand
 	$(PY) tests/conformance/run.py --autobahn $(AUTOBAHN) --quick
+
+instructions: env  ## what a message costs, against its budget
+	$(PY) bench/instructions.py
 
 bench-quick: env $(STAMPS)/bench  ## a short benchmark against the peers
 	$(PY) bench/quick.py
