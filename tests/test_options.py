@@ -105,6 +105,13 @@ KINDS: dict[str, Kind] = {
     "max_queue": size(1),
     "high_water": size(0),
     "max_buffered": size(0, "no limit"),
+    "slow_consumer": Kind(
+        "one of 'disconnect', 'drop_newest', 'drop_oldest', 'latest'",
+        ["disconnect", "drop_newest", "drop_oldest", "latest"],
+        ["", "drop", "Latest"],
+        [None, b"latest", True],
+    ),
+    "slow_consumer_key": Kind("a callable or None", [None], [], [5, "x", True, b"abcd"]),
 }
 CLIENT_KINDS: dict[str, Kind] = {
     "protocol_version": Kind("13 or 8", [13, 8], [0, 12, 14, -13], ["13", None, True, 13.0]),

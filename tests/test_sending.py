@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.wire.inflate import StrictInflater
-from tests.wire.raw import BINARY, CLOSE, KEY, PING, PONG, TEXT, build
+from tests.wire.raw import BINARY, CLOSE, KEY, PING, PONG, TEXT, build, parse
 from wsline.connection import Connection
 from wsline.deflate import Deflate
-from wsline.errors import ConnectionClosedError, InvalidState
+from wsline.errors import ConnectionClosedError, InvalidState, SlowConsumer
 from wsline.options import Options
 from wsline.sending import Sending
 from wsline.spec import CloseCode, DeflateParameters, Role, State
@@ -63,7 +63,7 @@ def busy() -> tuple[Connection, DeflateJob]:
 
 def test_nothing_is_sent_by_itself_before_it_is_open() -> None:
     output = Output()
-    sending = Sending(Role.SERVER, output, MessageSender(Role.SERVER, output))
+    sending = Sending(Role.SERVER, Options(), output, MessageSender(Role.SERVER, output))
     with pytest.raises(InvalidState, match="CONNECTING"):
         sending.send_text("x", True)
     assert not sending.has_job()
@@ -318,3 +318,212 @@ def test_a_prepared_message_goes_out_as_prepared(role: Role) -> None:
     assert connection.output.take() == build(BINARY, form.payload, rsv=4, key=key) + build(
         BINARY, b"prepared" * 1000, key=key
     )
+
+
+# -- slow consumers
+
+
+class Taker:
+    """Takes the output of a connection, and keeps the payloads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.taken: list[Any] = []
+        self._connection = connection
+
+    def flush(self) -> None:
+        self.taken += [each.payload for each in parse(self._connection.output.take())]
+
+
+class Nothing:
+    """Takes nothing."""
+
+    def flush(self) -> None:
+        pass
+
+
+class Slow:
+    """A connection whose peer takes something only when it is told to."""
+
+    def __init__(self, policy: str, most: int | None = 1000, **options: Any) -> None:
+        self.connection = Connection(
+            Role.SERVER,
+            Options(slow_consumer=policy, max_buffered=most, high_water=100, **options),
+            lambda: 0.0,
+        )
+        self.connection.open()
+        self.connection.output.blocked = True
+        self.dropped: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        """Send as a door does."""
+        connection = self.connection
+        if connection.pending() > connection.held_above:
+            dropped = connection.hold_back(message, True, True)
+            if dropped is not None:
+                self.dropped += dropped
+                return
+        if isinstance(message, PreparedMessage):
+            connection.send_prepared(message, True)
+        elif isinstance(message, str):
+            connection.send_text(message, True)
+        else:
+            connection.send_binary(message, True)
+
+    def take(self) -> list[Any]:
+        """Return what the peer reads, to the last byte."""
+        taker = Taker(self.connection)
+        self.connection.send_held(taker)
+        assert taker.taken == [], "it is blocked yet"
+        self.connection.output.blocked = False
+        taker.flush()
+        self.connection.send_held(taker)
+        return taker.taken
+
+
+def test_a_slow_consumer_is_cut_off_by_default() -> None:
+    slow = Slow("disconnect")
+    for _ in range(8):
+        slow.send(b"x" * 123)  # 125 on the wire
+    assert slow.connection.pending() == 1000
+    slow.send(b"y")  # at the limit it is not over it
+    with pytest.raises(SlowConsumer, match=r"1003 bytes wait to be sent \(option max_buffered=1000\)"):
+        slow.send(b"z")
+    assert slow.connection.dropped == 0
+
+
+def test_the_newest_can_be_dropped() -> None:
+    slow = Slow("drop_newest")
+    for i in range(12):
+        slow.send(b"%d" % i + b"x" * 121)
+    assert slow.dropped == [b"%d" % i + b"x" * 121 for i in (9, 10, 11)]
+    assert slow.connection.dropped == 3
+    assert len(slow.take()) == 9
+    slow.send("again")
+    assert slow.take() == [b"again"]
+
+
+def test_the_oldest_can_be_dropped() -> None:
+    slow = Slow("drop_oldest")
+    for i in range(30):
+        slow.send(b"%02d" % i + b"x" * 48)
+    connection = slow.connection
+    assert connection.pending() == 104, "the first two are on their way"
+    assert connection.buffered() - connection.pending() <= 1000
+    kept = [int(each[:2]) for each in slow.take()]
+    assert kept[:2] == [0, 1]
+    assert kept[2:] == list(range(kept[2], 30))
+    assert [int(each[:2]) for each in slow.dropped] == list(range(2, kept[2]))
+    assert connection.dropped == len(slow.dropped) > 10
+    assert (connection.pending(), connection.buffered()) == (0, 0)
+
+
+def test_the_latest_of_each_can_be_kept() -> None:
+    slow = Slow("latest", slow_consumer_key=lambda message: message[:1])
+    slow.send("z" * 200)
+    for i in range(100):
+        slow.send(f"a{i}")
+        slow.send(f"b{i}")
+    assert slow.take() == [b"z" * 200, b"a99", b"b99"]
+    assert slow.dropped == [f"{key}{i}" for i in range(99) for key in "ab"]
+
+
+@pytest.mark.parametrize(("follow", "opcode"), [("close", CLOSE), ("fragment", TEXT), ("stream", TEXT)])
+def test_what_is_kept_back_comes_before_what_follows(follow: str, opcode: int) -> None:
+    """A close frame, a message in fragments, a stream: all come behind it, and it is sent, whatever waits."""
+    slow = Slow("drop_oldest")
+    connection = slow.connection
+    for message in ("a" * 200, "b", b"c"):
+        slow.send(message)
+    connection.send_ping(b"may come before")
+    if follow == "close":
+        connection.send_close(1000, "")
+    elif follow == "fragment":
+        assert connection.hold_back("x", False, True) is None
+        connection.send_text("x", False)
+    else:
+        connection.begin_stream()
+        connection.send_fragment("x", True)
+    frames = parse(connection.output.take())
+    assert [each.opcode for each in frames] == [TEXT, PING, TEXT, BINARY, opcode]
+    assert connection.buffered() == 0
+
+
+def test_what_is_kept_back_is_sent_when_the_peer_closes() -> None:
+    slow = Slow("drop_oldest")
+    for message in ("a" * 200, "b"):
+        slow.send(message)
+    hear(slow.connection, build(CLOSE, b"\x03\xe8", key=KEY))
+    assert [each.opcode for each in parse(slow.connection.output.take())] == [TEXT, TEXT, CLOSE]
+
+
+def test_fragments_are_neither_dropped_nor_kept_back() -> None:
+    slow = Slow("drop_newest")
+    slow.connection.send_binary(b"x" * 2000, False)
+    with pytest.raises(SlowConsumer):
+        slow.connection.hold_back(b"the end", True, True)
+    slow = Slow("drop_oldest")
+    slow.connection.send_binary(b"x" * 500, False)
+    assert slow.connection.hold_back(b"the end", True, True) is None
+
+
+def test_messages_set_aside_by_a_stream_can_be_dropped_too() -> None:
+    slow = Slow("drop_oldest")
+    slow.connection.begin_stream()
+    slow.connection.send_fragment("stream", False)
+    for i in range(50):
+        slow.send(b"%02d" % i + b"x" * 48)
+    assert slow.connection.pending() <= 200
+    slow.connection.send_fragment("", True)
+    kept = [int(each[:2]) for each in slow.take()[2:]]
+    assert kept[:2] == [0, 1]
+    assert kept[2:] == list(range(50 - len(kept) + 2, 50))
+    assert slow.connection.dropped == 50 - len(kept)
+
+
+def test_what_waits_for_a_job_is_kept_back_and_follows_it() -> None:
+    connection = Connection(
+        Role.SERVER,
+        Options(per_message_deflate=True, slow_consumer="drop_oldest", high_water=100),
+        lambda: 0.0,
+    )
+    connection.open(DeflateParameters())
+    connection.send_binary(LONG, True)
+    job = job_of(connection)
+    for message in ("one", PreparedMessage("two"), LONG):
+        assert connection.hold_back(message, True, message is LONG) == []
+    connection.send_held(Nothing())
+    assert connection.buffered() == connection.pending() + 6 + len(LONG)
+    done(connection, job)
+    connection.output.take()
+    connection.send_held(Nothing())
+    assert not connection.has_job(), "what was kept back has nobody to compress it elsewhere"
+    frames = parse(connection.output.take())
+    assert [each.payload for each in frames] == [b"one", b"two", LONG]
+    assert connection.buffered() == 0
+
+
+@pytest.mark.parametrize("end", ["end", "fail", "terminate"])
+def test_at_the_end_what_was_kept_back_is_forgotten(end: str) -> None:
+    slow = Slow("drop_oldest")
+    for message in ("a" * 200, "b"):
+        slow.send(message)
+    if end == "fail":
+        slow.connection.fail(ValueError("x"), CloseCode.INTERNAL_ERROR)
+        assert [each.opcode for each in parse(slow.connection.output.take())] == [TEXT, CLOSE]
+    elif end == "end":
+        slow.connection.end(None)
+    else:
+        slow.connection.terminate()
+    assert slow.connection.buffered() == 0
+    slow.connection.output.blocked = False
+    slow.connection.send_held(Nothing())
+    assert slow.connection.output.take() == b""
+    assert slow.connection.dropped == 0
+
+
+def test_a_slow_consumer_can_have_all_the_time_and_no_limit() -> None:
+    slow = Slow("drop_oldest", None)
+    for i in range(1000):
+        slow.send(str(i))
+    assert slow.dropped == []
+    assert slow.take() == [b"%d" % i for i in range(1000)]

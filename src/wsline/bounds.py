@@ -12,7 +12,7 @@ __all__ = ["CLOSING_SIZE", "FULL_SIZE", "LOW_SIZE", "MESSAGE_COST", "control_onl
 FULL_SIZE: Final = 65536
 LOW_SIZE: Final = 32768
 
-# So many more each message counts there: the object takes them, and messages may be empty.
+# So many more each message counts, there and in a backlog: the object takes them, and messages may be empty.
 MESSAGE_COST: Final = 64
 
 # So much is kept of a peer that goes on sending while we wait for its close frame.

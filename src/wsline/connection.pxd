@@ -7,11 +7,11 @@ from .wire.messages cimport MessageReader, Ping, Pong
 
 
 cdef int _OPEN
+cdef int64_t _NO_LIMIT
 
 
 @cython.final
 cdef class Connection(Sending):
-    cdef readonly object options
     cdef readonly int exit
     cdef readonly object deflate
     cdef readonly object pings

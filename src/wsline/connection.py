@@ -25,6 +25,7 @@ __all__ = ["Connection"]
 _LINGER: Final = 1.0
 
 _OPEN: Final = 1
+_NO_LIMIT: Final = 0x7FFFFFFFFFFFFFFF
 
 
 class Connection(Sending):
@@ -56,8 +57,7 @@ class Connection(Sending):
         generate_mask: Callable[[], bytes] | None = None,
     ) -> None:
         output = Output() if output is None else output
-        Sending.__init__(self, role, output, MessageSender(role, output, generate_mask))
-        self.options = options
+        Sending.__init__(self, role, options, output, MessageSender(role, output, generate_mask))
         self.exit = int(Exit.NONE)
         self.deflate: DeflateParameters | None = None
         self.pings = PingLedger()
@@ -153,6 +153,7 @@ class Connection(Sending):
         self.reader.drop()
         self.output.clear()
         self.sender.drop()
+        self._forget_held()
         self._held_pong = None
         self.exit = int(Exit.CLOSE)
         self._keepalive = None
@@ -206,6 +207,7 @@ class Connection(Sending):
         if self.sent_close is None:
             self.initiator = "peer"
             # RFC 6455 §5.5.1: the answer repeats the code. A mended reason can be longer than what came.
+            self._release(_NO_LIMIT)
             fits = len(close.reason.encode()) <= MAX_CLOSE_REASON
             self._write_close(close if fits else Close(close.code))
         self._move(Input.RECEIVED_CLOSE)
@@ -265,6 +267,7 @@ class Connection(Sending):
         if self.state != _OPEN:
             return
         self.initiator = "local"
+        self._release(_NO_LIMIT)
         self._write_close(Close(CloseCode.NO_STATUS_RECEIVED if code is None else code, reason))
         self._move(Input.SENT_CLOSE)
 
@@ -293,6 +296,7 @@ class Connection(Sending):
         # What waits for a job is not sent any more; a close frame that was among it is.
         was_idle = self.sender.is_idle()
         self.sender.drop()
+        self._forget_held()
         if self.sent_close is None:
             self.initiator = "local"
             self._write_close(Close(code, reason))

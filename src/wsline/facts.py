@@ -68,6 +68,7 @@ class Facts:
             pings_received=reader.pings,
             pings_sent=pings.pings_sent,
             pongs_received=pings.pongs_received,
+            messages_dropped=connection.dropped,
         )
 
     @property
@@ -94,8 +95,8 @@ class Facts:
     @property
     def buffered_amount(self) -> int:
         """How many bytes wait to be sent, frame headers included."""
-        pending: int = self._session.connection.pending()
-        return pending
+        buffered: int = self._session.connection.buffered()
+        return buffered
 
     @property
     def latency(self) -> float | None:

@@ -42,6 +42,8 @@ class Keywords(HeadKeywords, total=False):
     max_queue: int
     high_water: int
     max_buffered: int | None
+    slow_consumer: str
+    slow_consumer_key: Callable[[Any], object] | None
 
 
 class ClientKeywords(Keywords, total=False):

@@ -35,8 +35,10 @@ MIB: Final = 1024 * KIB
 
 _FACTOR = Check("a finite number from 1", (int, float), lambda value: 1 <= value <= sys.float_info.max)
 BINARY_TYPES: Final = ("bytes", "bytearray", "memoryview", "fragments")
+SLOW_CONSUMER: Final = ("disconnect", "drop_newest", "drop_oldest", "latest")
 
 _FORM = Check(f"one of {', '.join(map(repr, BINARY_TYPES))}", (str,), lambda value: value in BINARY_TYPES)
+_POLICY = Check(f"one of {', '.join(map(repr, SLOW_CONSUMER))}", (str,), lambda value: value in SLOW_CONSUMER)
 _PROXY = Check(
     "a URL, True for the environment's, or None", (str, bool, NoneType), lambda value: value is not False
 )
@@ -206,7 +208,14 @@ class Options(HeadOptions):
             before 64 KiB are kept.
         high_water: bytes waiting to be sent above which awaiting `send()` waits.
         max_buffered: bytes waiting to be sent, beside the message being sent, above which the peer
-            is cut off as a slow consumer; `None`: no limit.
+            is a slow consumer; `None`: no limit.
+        slow_consumer: what then becomes of messages: `"disconnect"`: the peer is cut off; `"drop_newest"`:
+            what is sent is dropped; `"drop_oldest"`: what waits longest is dropped; `"latest"`: as before,
+            and of messages about the same only the newest waits. The last two keep messages back as soon
+            as more than `high_water` bytes wait. Only whole messages are dropped: with fragments it is
+            `"disconnect"`. Who awaits `send` waits before that, and loses nothing.
+        slow_consumer_key: called with a message (`str` or `bytes`), returns what it is about (something
+            hashable), for `"latest"`. Default: all are about the same.
     """
 
     max_payload: int | None = option(16 * MIB, size(0, none="no limit"))
@@ -226,6 +235,20 @@ class Options(HeadOptions):
     max_queue: int = option(16, size(1))
     high_water: int = option(64 * KIB, size(0))
     max_buffered: int | None = option(16 * MIB, size(0, none="no limit"))
+    slow_consumer: str = option("disconnect", _POLICY)
+    slow_consumer_key: Callable[[str | bytes], Any] | None = option(None, CALLABLE)
+
+    def __post_init__(self) -> None:
+        HeadOptions.__post_init__(self)
+        if self.slow_consumer_key is not None and self.slow_consumer != "latest":
+            raise ValueError(f'slow_consumer_key: needs slow_consumer="latest", not {self.slow_consumer!r}')
+
+    @property
+    def held_above(self) -> int | None:
+        """How many bytes may wait before `slow_consumer` has a say; `None`: any number."""
+        if self.slow_consumer in ("disconnect", "drop_newest"):
+            return self.max_buffered
+        return self.high_water if self.max_buffered is None else min(self.high_water, self.max_buffered)
 
     @property
     def deflate(self) -> Deflate | None:

@@ -1,9 +1,12 @@
 """What an open WebSocket sends: the half of `Connection` that messages go through."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from . import closing
+from .backlog import Backlog, Message
+from .bounds import too_slow
 from .errors import CloseInfo, ConnectionClosed, InvalidState
+from .options import Options
 from .spec import Role, State
 from .wire.close import Close
 from .wire.deflate import DeflateJob
@@ -15,18 +18,37 @@ __all__ = ["Sending"]
 
 _OPEN: Final = 1
 
+_NO_LIMIT: Final = 0x7FFFFFFFFFFFFFFF
+
+# Longer ones are compressed in another thread; what was kept back is written where there is none.
+_LONG: Final = 1 << 18
+
+
+class Flushed(Protocol):
+    """What sends the output."""
+
+    def flush(self) -> None:
+        """Send it, as far as the peer takes it."""
+
 
 class Sending:
     """The sending half of a `Connection`, and what that must know: whether it is open, or how it ended.
 
     Args:
         role: which end.
+        options: say what becomes of messages to a slow consumer.
         output: where the bytes to be sent go.
         sender: writes messages there.
+
+    Attributes:
+        held_above: while more bytes than this are `pending`, a door asks `hold_back` before it sends.
     """
 
-    def __init__(self, role: Role, output: Output, sender: MessageSender) -> None:
+    def __init__(self, role: Role, options: Options, output: Output, sender: MessageSender) -> None:
         self.role = role
+        self.options = options
+        self.held_above = _NO_LIMIT if options.held_above is None else options.held_above
+        self._backlog: Backlog | None = None
         self.output = output
         self.state = int(State.CONNECTING)
         self.cause: BaseException | None = None
@@ -75,6 +97,7 @@ class Sending:
     def begin_stream(self, compress: bool = True) -> None:
         """Begin a message of fragments: see `MessageSender`; raises as `check_open` does."""
         self.check_open()
+        self._release(_NO_LIMIT)
         self.sender.begin_stream(compress)
 
     def send_fragment(self, fragment: str | bytes, fin: bool) -> None:
@@ -97,6 +120,73 @@ class Sending:
     def pending(self) -> int:
         """Return how many bytes wait to be sent, those set aside by a fragmented message included."""
         return self.output.pending() + self.sender.waiting + self.sender.aside
+
+    # -- slow consumers
+
+    def hold_back(self, message: Message, fin: bool, compress: bool) -> list[str | bytes] | None:
+        """Keep a message back from a slow consumer, as the option `slow_consumer` says.
+
+        Args:
+            message: what is to be sent.
+            fin: whether it ends there; fragments can neither be dropped nor kept back.
+            compress: whether it may be compressed.
+
+        Returns:
+            The messages that were dropped; `None`: this one is to be sent now.
+
+        Raises:
+            SlowConsumer: the peer is to be cut off.
+        """
+        if not fin or self.options.slow_consumer == "disconnect" or self.sender.is_fragmented():
+            self._release(_NO_LIMIT)
+            most = self.options.max_buffered
+            if most is not None and self.pending() > most:
+                raise too_slow(self.pending(), most)
+            return None
+        if self.pending() <= self.held_above:
+            return None
+        if self._backlog is None:
+            self._backlog = Backlog(self.options)
+        return self._backlog.put(message, compress, self.pending())
+
+    def _release(self, limit: int) -> None:
+        """Write what was kept back, until more than `limit` bytes wait."""
+        backlog = self._backlog
+        while backlog and self.pending() <= limit:
+            message, compress, size = backlog.take()
+            if isinstance(message, PreparedMessage):
+                self.sender.send_prepared(message, compress)
+            elif not compress or size >= _LONG:
+                self.sender.send_uncompressed(message, True)
+            elif isinstance(message, str):
+                self.sender.send_text(message, True)
+            else:
+                self.sender.send_binary(message, True)
+
+    def send_held(self, channel: Flushed) -> None:
+        """Send what was kept back, as far as the peer takes it.
+
+        A door calls this when the socket is not blocked any more, when a job is done, and behind a stream.
+
+        Args:
+            channel: what sends the output.
+        """
+        while self._backlog and not self.output.blocked and self.pending() <= self.held_above:
+            self._release(self.held_above)
+            channel.flush()
+
+    def _forget_held(self) -> None:
+        if self._backlog is not None:
+            self._backlog.clear()
+
+    def buffered(self) -> int:
+        """Return how many bytes wait to be sent, those kept back included."""
+        return self.pending() + (0 if self._backlog is None else self._backlog.size)
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because the peer is slow."""
+        return 0 if self._backlog is None else self._backlog.dropped
 
     # -- the end
 

@@ -16,6 +16,7 @@ class Stats:
             as sent when the system, or asyncio's transport, has taken it.
         pings_received, pings_sent: pings, those of keepalive included.
         pongs_received: pongs.
+        messages_dropped: messages that were sent, and dropped as `slow_consumer` says.
     """
 
     messages_received: int
@@ -25,3 +26,4 @@ class Stats:
     pings_received: int
     pings_sent: int
     pongs_received: int
+    messages_dropped: int = 0

@@ -292,6 +292,7 @@ async def test_a_slow_peer_is_cut_off() -> None:
 
 async def test_a_slow_peer_is_cut_off_by_a_framed_message() -> None:
     inside = Inside(max_buffered=KIB)
+    inside.channel.takes = 0
     inside.session.send_prepared(PreparedMessage(bytes(2 * KIB)), True)
     with pytest.raises(ConnectionClosedError, match="too slowly"):
         inside.session.send_prepared(PreparedMessage("no"), True)
@@ -300,6 +301,7 @@ async def test_a_slow_peer_is_cut_off_by_a_framed_message() -> None:
 
 async def test_a_slow_peer_is_cut_off_by_a_message_that_is_not_compressed() -> None:
     inside = Inside(max_buffered=KIB)
+    inside.channel.takes = 0
     inside.session.send_uncompressed(bytes(2 * KIB), True)
     with pytest.raises(ConnectionClosedError, match="too slowly"):
         inside.session.send_uncompressed("no", True)

@@ -1,7 +1,6 @@
 """What a session does that no peer and no user shows: its bounds, and the child of a fork."""
 
 import threading
-from typing import Any
 
 import pytest
 
@@ -10,23 +9,8 @@ from tests.sync.peers import RawPeer, Task, pair, raw_server, until
 from wsline import ConnectionClosedError, State
 from wsline.bounds import MESSAGE_COST
 from wsline.sync import connect
-from wsline.sync.session import limited
 
 KIB = 1 << 10
-
-
-@pytest.mark.parametrize(
-    ("given", "taken"),
-    [(None, None), (0, 0), (1.5, 1.5), (1e30, threading.TIMEOUT_MAX), (float("inf"), threading.TIMEOUT_MAX)],
-)
-def test_timeouts(given: Any, taken: Any) -> None:
-    assert limited(given) == taken
-
-
-@pytest.mark.parametrize("bad", [-1, -0.1, float("nan"), "1", True, b""])
-def test_bad_timeouts(bad: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"timeout=.*: must be a number of seconds from 0"):
-        limited(bad)
 
 
 def test_small_messages_are_queued_up_to_64_kib() -> None:

@@ -15,7 +15,7 @@ cdef class Session(Receiving):
     cdef public object opening
     cdef readonly object local_address, remote_address, ssl_object
     cdef object _emit, _deadlines
-    cdef int64_t _high_water, _max_buffered
+    cdef int64_t _high_water, _held_above
     cdef list _senders, _closers
 
     @cython.locals(connection=Connection)
@@ -25,6 +25,7 @@ cdef class Session(Receiving):
     cdef Awaitable _written(self)
     cdef void _start_job(self) except *
     cdef Awaitable _wait_for_room(self)
+    cdef void _send_held(self) except *
     cdef void _wake_senders(self) except *
     cpdef void on_change(self) except *
     cdef void _finish(self) except *

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..bounds import too_slow
+from ..backlog import Message
 from ..connection import Connection
-from ..errors import HandshakeError
+from ..errors import HandshakeError, SlowConsumer
 from ..spec import CloseCode, DeflateParameters, Role, State
 from ..wire.deflate import DeflateJob
 from ..wire.messages import HEADROOM
@@ -56,8 +56,7 @@ class Session(Receiving):
         self._emit: Callable[..., object] | None = emit
         self._deadlines: Deadlines | None = None
         self._high_water = connection.options.high_water
-        most = connection.options.max_buffered
-        self._max_buffered = 0x7FFFFFFFFFFFFFFF if most is None else most
+        self._held_above = connection.held_above
         self._senders: list[Wait] = []
         self._closers: list[Wait] = []
 
@@ -106,8 +105,8 @@ class Session(Receiving):
             ConnectionClosedError: the peer is too slow, and was cut off.
         """
         connection = self.connection
-        if connection.pending() > self._max_buffered:
-            self._drop_slow_consumer()
+        if connection.pending() > self._held_above and self._is_held_back(data, fin, True):
+            return self._wait_for_room()
         if isinstance(data, str):
             connection.send_text(data, fin)
         else:
@@ -125,24 +124,27 @@ class Session(Receiving):
 
     def send_uncompressed(self, data: str | bytes, fin: bool) -> Awaitable:
         """Send a message or a fragment without compression; as `send`."""
-        if self.connection.pending() > self._max_buffered:
-            self._drop_slow_consumer()
+        if self.connection.pending() > self._held_above and self._is_held_back(data, fin, False):
+            return self._wait_for_room()
         self.connection.send_uncompressed(data, fin)
         return self._written()
 
     def send_prepared(self, message: PreparedMessage, compress: bool) -> Awaitable:
         """Send a prepared message; as `send`."""
-        if self.connection.pending() > self._max_buffered:
-            self._drop_slow_consumer()
+        if self.connection.pending() > self._held_above and self._is_held_back(message, True, compress):
+            return self._wait_for_room()
         self.connection.send_prepared(message, compress)
         return self._written()
 
     def send_fragment(self, fragment: str | bytes, fin: bool) -> Awaitable:
         """Send a fragment of the message begun by `Connection.begin_stream`; as `send`."""
-        if self.connection.pending() > self._max_buffered:
-            self._drop_slow_consumer()
+        if self.connection.queued() > self._held_above:
+            self._is_held_back(fragment, False, False)
         self.connection.send_fragment(fragment, fin)
-        return self._written()
+        written = self._written()
+        if fin:
+            self._send_held()
+        return written
 
     def _written(self) -> Awaitable:
         channel = self.channel
@@ -163,6 +165,7 @@ class Session(Receiving):
     def _on_job_done(self, job: DeflateJob) -> None:
         self.connection.finish_job(job)
         self._written()
+        self._send_held()
         self.on_change()
         self._wake_senders()
 
@@ -188,10 +191,22 @@ class Session(Receiving):
         self._senders.append(wait)
         return wait
 
-    def _drop_slow_consumer(self) -> None:
-        self.connection.check_open()
-        self.cut(too_slow(self.connection.pending(), self._max_buffered))
-        raise self.connection.closed_error()
+    def _is_held_back(self, message: Message, fin: bool, compress: bool) -> bool:
+        """Deal with a slow consumer; returns whether the message need not be sent now."""
+        connection = self.connection
+        connection.check_open()
+        if self.channel is not None:
+            # A batch may only have been corked: what the socket takes does not make a peer slow.
+            self.channel.flush()
+        connection.check_open()
+        try:
+            dropped = connection.hold_back(message, fin, compress)
+        except SlowConsumer as error:
+            self.cut(error)
+            raise connection.closed_error() from error
+        for each in dropped or ():
+            self.emit("drop", each)
+        return dropped is not None
 
     def ping(self, payload: bytes | None) -> Wait:
         """Send a ping; the wait is for its round-trip time in seconds."""
@@ -331,8 +346,13 @@ class Session(Receiving):
     def on_progress(self) -> None:
         """Note that it took some of it, after it had been blocked."""
         self.connection.on_progress()
+        self._send_held()
         self._arm()
         self._wake_senders()
+
+    def _send_held(self) -> None:
+        if self.channel is not None:
+            self.connection.send_held(self.channel)
 
     def _wake_senders(self) -> None:
         if self._senders and self.connection.queued() <= self._high_water:

@@ -28,7 +28,7 @@ from .turns import Turns
 __all__ = ["EVENTS", "WebSocket"]
 
 EVENTS: Final = (
-    "open", "message", "ping", "pong", "close", "error", "upgrade", "redirect", "unexpected_response",
+    "open", "message", "ping", "pong", "close", "error", "upgrade", "redirect", "unexpected_response", "drop",
 )  # fmt: skip
 
 
@@ -53,7 +53,8 @@ class WebSocket(Messaging, Facts, EventTarget, EventSource):
 
     Events:
         `open`, `message(data, is_binary)`, `ping(data)`, `pong(data)`, `close(code, reason)`,
-        `error(exception)`; and on a client, while it opens:
+        `error(exception)`, `drop(data)`: a message was dropped, as the option `slow_consumer` says; and on
+        a client, while it opens:
         `upgrade(response)`: the server's 101, before the WebSocket is open.
         `redirect(url, request)`: a redirect is followed; a listener may change the headers of the request,
         from which all that is secret was taken if it goes to another origin.

@@ -19,8 +19,8 @@ from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .listener import Acceptor, open_sockets
 from .opening import ServerOpening
-from .session import limited
 from .stream import Stream, TLSStream
+from .timeouts import limited
 from .websocket import WebSocket
 
 __all__ = ["Handler", "WebSocketServer", "serve"]

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, MESSAGE_COST, control_only, too_slow
+from ..backlog import Message
+from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, MESSAGE_COST, control_only
 from ..connection import Connection
-from ..errors import ConcurrencyError, InvalidState
+from ..errors import ConcurrencyError, InvalidState, SlowConsumer
 from ..payload import Fragments
 from ..spec import CloseCode, DeflateParameters, State
 from ..wire.fragments import KeptFragments
@@ -19,12 +20,11 @@ from ..wire.messages import HEADROOM, Pong
 from ..wire.prepared import PreparedMessage
 from .channel import Channel, Consumer
 from .jobs import run_jobs
+from .timeouts import limited
 
 __all__ = ["Session"]
 
 _NOTHING: Final = bytearray(HEADROOM)
-
-_NO_LIMIT: Final = 1 << 63
 
 
 class _Answer:
@@ -66,7 +66,6 @@ class Session(Consumer):
         self.ssl_object = channel.stream.ssl_object
         options = connection.options
         self._high_water = options.high_water
-        self._max_buffered = _NO_LIMIT if options.max_buffered is None else options.max_buffered
         self._max_queue = options.max_queue
         self._messages: deque[str | bytes | KeptFragments] = deque()
         self._size = 0
@@ -139,6 +138,7 @@ class Session(Consumer):
     def on_progress(self) -> None:
         """Note that it took some of it, after it had been blocked."""
         self.connection.on_progress()
+        self.connection.send_held(self.channel)
         if self._has_room():
             self._drained += 1
             self._room.notify_all()
@@ -241,7 +241,8 @@ class Session(Consumer):
         """
         with self._lock:
             self._wait_for_turn()
-            self._check_speed()
+            if self._is_held_back(data, fin, compress):
+                return
             if not compress:
                 self.connection.send_uncompressed(data, fin)
             elif isinstance(data, str):
@@ -287,19 +288,24 @@ class Session(Consumer):
     def send_prepared(self, message: PreparedMessage, compress: bool, waits: bool) -> None:
         """Send a prepared message, raising as `send` does; `waits` for room then, or for nothing."""
         with self._lock:
-            self._check_speed()
-            self.connection.send_prepared(message, compress)
+            if not self._is_held_back(message, True, compress):
+                self.connection.send_prepared(message, compress)
             self.channel.flush()
             if waits:
                 self._flush_and_wait()
 
-    def _check_speed(self) -> None:
+    def _is_held_back(self, message: Message, fin: bool, compress: bool) -> bool:
+        """Deal with a slow consumer; returns whether the message need not be sent now."""
         connection = self.connection
         connection.check_open()
-        if connection.pending() > self._max_buffered:
-            connection.end(too_slow(connection.pending(), self._max_buffered))
+        if connection.pending() <= connection.held_above:
+            return False
+        try:
+            return connection.hold_back(message, fin, compress) is not None
+        except SlowConsumer as error:
+            connection.end(error)
             self._on_change()
-            raise connection.closed_error()
+            raise connection.closed_error() from error
 
     def _has_room(self) -> bool:
         return self.connection.queued() <= self._high_water
@@ -313,6 +319,7 @@ class Session(Consumer):
         if run_jobs(self.connection, self._lock):
             self._on_change()
         self.channel.flush()
+        self.connection.send_held(self.channel)
         # What was taken before the connection ended was sent, though this thread learns it later.
         drained = self._drained
         while not self._has_room() and self._drained == drained:
@@ -387,14 +394,3 @@ def _tell(answered: list[tuple[_Answer | None, float]]) -> None:
     for answer, seconds in answered:
         if answer is not None:
             answer.finish(seconds)
-
-
-def limited(timeout: float | None) -> float | None:
-    """Return a timeout as the system takes it; raises `TypeError` or `ValueError` if it is none."""
-    if timeout is None:
-        return None
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool):
-        raise TypeError(f"timeout={timeout!r}: must be a number of seconds from 0, or None for no limit")
-    if not timeout >= 0:
-        raise ValueError(f"timeout={timeout!r}: must be a number of seconds from 0, or None for no limit")
-    return min(timeout, threading.TIMEOUT_MAX)

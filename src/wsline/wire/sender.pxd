@@ -31,6 +31,7 @@ cdef class MessageSender:
     cpdef int send_control_in_turn(self, opcode, bytes payload) except -1
     cpdef DeflateJob take_job(self)
     cpdef bint is_idle(self) noexcept
+    cpdef bint is_fragmented(self) noexcept
     cdef void _leave_direct(self) noexcept
     cdef int _settle(self) except -1
     cdef int _end_stream(self) except -1

@@ -191,6 +191,10 @@ class MessageSender:
         """Whether no job is to be waited for."""
         return self._running is None
 
+    def is_fragmented(self) -> bool:
+        """Whether a message in fragments was begun by `send`, and the next one is a fragment of it."""
+        return self._writer.is_open if self._is_direct else self._is_open
+
     def set_masking(self, masking: bool) -> None:
         """Mask the frames of the messages that follow, or do not."""
         self._writer.frames.masking = masking
