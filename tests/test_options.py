@@ -196,6 +196,9 @@ SERVER_KINDS: dict[str, Kind] = {
     "client_tracking": FLAG,
     "web_socket": Kind("a class or None", [None, object], [], ["WebSocket", object(), True]),
     "max_connections_per_ip": size(1, "no limit"),
+    "max_topic_length": Kind("an integer from 1 to 1024", [1, 1024], [0, 1025], [None, "1", True, 1.5]),
+    "max_topics_per_connection": size(0, "no limit"),
+    "max_topics": size(0, "no limit"),
     **LISTEN_KINDS,
 }
 HTTP_KINDS: dict[str, Kind] = {

@@ -14,6 +14,7 @@ WebSocketError
 │ ├ ConnectionClosedOK      1000, 1001 or no code, from both sides
 │ └ ConnectionClosedError   chained to its cause
 ├ InvalidState              not in this state
+├ InvalidTopic ├ TooManyTopics
 └ ConcurrencyError          two coroutines in a place for one
 """
 
@@ -34,6 +35,7 @@ __all__ = [
     "InvalidHeader",
     "InvalidState",
     "InvalidStatus",
+    "InvalidTopic",
     "InvalidURI",
     "InvalidUpgrade",
     "KeepaliveTimeout",
@@ -46,6 +48,7 @@ __all__ = [
     "SlowConsumer",
     "TLSError",
     "TooManyRedirects",
+    "TooManyTopics",
     "TruncatedStream",
     "UnsafeRedirect",
     "Violation",
@@ -272,6 +275,14 @@ class SlowConsumer(WebSocketError):
 
 class InvalidState(WebSocketError):
     """The call does not fit the state of the connection."""
+
+
+class InvalidTopic(WebSocketError, ValueError):
+    """This cannot be the name of a topic."""
+
+
+class TooManyTopics(WebSocketError):
+    """No more topics can be followed: a limit of the server is reached, which the message names."""
 
 
 class ConcurrencyError(WebSocketError):

@@ -90,6 +90,9 @@ class ServerKeywords(Keywords, total=False):
     unix_path: str | None
     ssl: tls.SSLContext | None
     reuse_port: bool
+    max_topic_length: int
+    max_topics_per_connection: int | None
+    max_topics: int | None
 
 
 class HTTPKeywords(HeadKeywords, total=False):

@@ -130,6 +130,9 @@ def _of_text(origin: Any) -> Any:
     return origin.pattern if isinstance(origin, re.Pattern) else origin
 
 
+# Encoded for a broker it is up to three times as long, which all of them take.
+_TOPIC_LENGTH: Final = Check("an integer from 1 to 1024", (int,), lambda value: 1 <= value <= KIB)
+
 _DEFLATE: Final = Check("True, False or a Deflate", (bool, Deflate))
 
 
@@ -357,6 +360,9 @@ class ServerOptions(Options):
         unix_path: path of a UNIX socket to listen at, instead of host and port.
         ssl: an `ssl.SSLContext` with the server's certificate, for wss.
         reuse_port: let other processes listen at the same port (SO_REUSEPORT).
+        max_topic_length: longest name of a topic, in bytes of UTF-8.
+        max_topics_per_connection: most topics that a WebSocket follows; `None`: no limit.
+        max_topics: most topics that are followed at this server; `None`: no limit.
     """
 
     path: str | None = option(None, _PATH)
@@ -373,3 +379,6 @@ class ServerOptions(Options):
     unix_path: str | None = option(None, TEXT)
     ssl: Any = option(None, _CONTEXT)
     reuse_port: bool = option(False, FLAG)
+    max_topic_length: int = option(255, _TOPIC_LENGTH)
+    max_topics_per_connection: int | None = option(1000, size(0, none="no limit"))
+    max_topics: int | None = option(100_000, size(0, none="no limit"))

@@ -324,7 +324,7 @@ async def test_a_broadcast_leaves_out_who_is_too_slow(caplog: pytest.LogCaptureF
         ws.pause()
         while server.clients:
             server.broadcast(b"x" * (1 << 20))
-        assert "left out of a broadcast: the connection failed: the peer reads too slowly" in caplog.text
+        assert "left out: the connection failed: the peer reads too slowly" in caplog.text
         ws.terminate()
 
 

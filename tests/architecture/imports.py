@@ -10,7 +10,7 @@ FLOORS = [
     {"spec", "speedups", "checks"},
     {"errors", "deflate", "stats"},
     {"options"},
-    {"wire", "handshake", "liveness", "states", "agenda", "backoff", "clients"},
+    {"wire", "handshake", "liveness", "states", "agenda", "backoff", "clients", "topics"},
     {"closing", "payload", "bounds"},
     {"backlog"},
     {"sending"},

@@ -1,12 +1,11 @@
 """`serve` and `WebSocketServer`."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Self, Unpack
 
 from ..clients import Clients
-from ..errors import ConnectionClosed, HandshakeError
+from ..errors import HandshakeError
 from ..handshake.deflate import Verdict
 from ..handshake.http1 import Request
 from ..handshake.server import matches_path
@@ -16,22 +15,23 @@ from ..options import ServerOptions
 from ..spec import CloseCode
 from ..states import ServerState
 from ..wire.close import check_close
-from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .handlers import Handler, Handlers
 from .http import HTTPServer
+from .hub import Hub
 from .listener import Listener
 from .opening import Hooks
 from .openings import Openings
+from .publishing import Publishing
 from .service import Service
 from .upgrades import UpgradeSocket, take_transport
 from .websocket import WebSocket
 
 __all__ = ["Handler", "WebSocketServer", "serve"]
 
-logger: Final = logging.getLogger("wsline")
-
-EVENTS: Final = ("connection", "listening", "headers", "close", "error", "ws_client_error")
+EVENTS: Final = (
+    "connection", "listening", "headers", "close", "error", "ws_client_error", "topic_added", "topic_removed",
+)  # fmt: skip
 
 
 def serve(
@@ -58,7 +58,7 @@ def serve(
     return WebSocketServer(handler, host, port, **options)
 
 
-class WebSocketServer(Service):
+class WebSocketServer(Publishing, Service):
     """A WebSocket server.
 
     Args:
@@ -80,6 +80,8 @@ class WebSocketServer(Service):
         `connection(ws, request)`, `listening`, `headers(headers, request)` (of the 101, to be changed in
         place), `close`, `error(exception)`, `ws_client_error(exception, socket, request)`: a faulty
         handshake; a listener answers it with `socket.end`, or calls `socket.destroy`.
+        `topic_added(topic)`: somebody follows a topic that nobody followed; `topic_removed(topic)`: nobody
+        does any more.
 
     Raises:
         TypeError, ValueError: bad arguments.
@@ -109,6 +111,7 @@ class WebSocketServer(Service):
         self._listener: Listener | None = None
         self._handlers = None if handler is None else Handlers(handler, self._check_closed)
         self._open: Clients[WebSocket] = Clients(self.options)
+        self._hub = Hub(self.options, self._tell)
         self._openings = Openings(self.options, self._make_hooks())
         if server is None and not no_server:
             self._listener = Listener(self.options, self.options.handshake_timeout, self._openings.begin)
@@ -279,6 +282,7 @@ class WebSocketServer(Service):
         self._open.add(websocket, ip)
         if self.options.client_tracking:
             self.clients.add(websocket)
+        websocket._hub = self._hub
         websocket._on_end(lambda: self._on_client_end(websocket, ip))
         websocket._begin(channel, early, deflate.extensions, deflate.parameters)
         return websocket
@@ -309,35 +313,8 @@ class WebSocketServer(Service):
     def _on_client_end(self, websocket: WebSocket, ip: str) -> None:
         self._open.discard(websocket, ip)
         self.clients.discard(websocket)
+        self._hub.drop(websocket)
         self._check_closed()
-
-    def broadcast(
-        self,
-        data: str | bytes | PreparedMessage,
-        *,
-        exclude: Iterable[WebSocket] = (),
-        binary: bool | None = None,
-    ) -> None:
-        """Send a message to all clients, a slow one of which holds up nobody.
-
-        It is framed once, and compressed once for all clients that agreed on the same.
-
-        Args:
-            data: see `WebSocket.send`.
-            exclude: who does not get it.
-            binary: see `WebSocket.send`; has no effect on a `PreparedMessage`.
-
-        Raises:
-            TypeError: data of another type.
-        """
-        message = data if isinstance(data, PreparedMessage) else PreparedMessage(data, binary)
-        excluded = set(exclude)
-        for websocket in self._open:
-            if websocket not in excluded and websocket.ready_state == WebSocket.OPEN:
-                try:
-                    websocket._session.send_prepared(message, True)
-                except ConnectionClosed as error:
-                    logger.info("a client was left out of a broadcast: %s", error)
 
     # -- the HTTP server that it is attached to
 

@@ -19,6 +19,7 @@ from .channel import Channel
 from .dial import Caller, dial
 from .dom import EventTarget
 from .emitter import Emitter, EventSource
+from .hub import Subscribing
 from .messaging import Messaging
 from .reactor import reactor_of
 from .session import Session
@@ -36,7 +37,7 @@ EVENTS: Final = (
 _ONE_BY_ONE: Final = ("message", "ping", "pong")
 
 
-class WebSocket(Messaging, Facts, EventTarget, EventSource):
+class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
     """A WebSocket connection.
 
     `WebSocket(url)` begins to connect at once, on the running loop: attach listeners and wait for

@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Unpack
 
 from ..clients import Clients
@@ -15,10 +15,10 @@ from ..options import ServerOptions
 from ..spec import CloseCode, State
 from ..states import ServerState
 from ..wire.close import check_close
-from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .listener import Acceptor, open_sockets
 from .opening import ServerOpening
+from .publishing import Hub, Publishing
 from .stream import Stream, TLSStream
 from .timeouts import limited
 from .websocket import WebSocket
@@ -53,7 +53,7 @@ def serve(
     return WebSocketServer(handler, host, port, **options).start()
 
 
-class WebSocketServer:
+class WebSocketServer(Publishing):
     """A WebSocket server with a thread for each client.
 
     Args:
@@ -103,6 +103,7 @@ class WebSocketServer:
         self._openings: set[ServerOpening] = set()
         self._threads: set[threading.Thread] = set()
         self._open: Clients[WebSocket] = Clients(self.options)
+        self._hub = Hub(self.options, self._lock)
         self._waits_for_threads = True
 
     def start(self) -> "WebSocketServer":
@@ -258,12 +259,14 @@ class WebSocketServer:
             reason = self._open.why_full(ip)
             if reason is None:
                 self._open.add(websocket, ip)
+                websocket._hub = self._hub
                 websocket._session.on_end = lambda: self._on_client_end(websocket, ip)
             return reason
 
     def _on_client_end(self, websocket: WebSocket, ip: str) -> None:
         with self._lock:
             self._open.discard(websocket, ip)
+            self._hub.topics.drop(websocket)
             self._check_closed()
 
     def _check_closed(self) -> None:
@@ -334,36 +337,6 @@ class WebSocketServer:
         if self.state != ServerState.RUNNING:
             raise RuntimeError("the server is not running")
         return self._addresses[0]
-
-    def broadcast(
-        self,
-        data: str | bytes | PreparedMessage,
-        *,
-        exclude: Iterable[WebSocket] = (),
-        binary: bool | None = None,
-    ) -> None:
-        """Send a message to all clients, a slow one of which holds up nobody.
-
-        It is framed once, and compressed once for all clients that agreed on the same.
-
-        Args:
-            data: see `WebSocket.send`.
-            exclude: who does not get it.
-            binary: see `WebSocket.send`; has no effect on a `PreparedMessage`.
-
-        Raises:
-            TypeError: data of another type.
-        """
-        message = data if isinstance(data, PreparedMessage) else PreparedMessage(data, binary)
-        excluded = set(exclude)
-        with self._lock:
-            clients = tuple(self._open)
-        for websocket in clients:
-            if websocket not in excluded and websocket.ready_state is State.OPEN:
-                try:
-                    websocket._session.send_prepared(message, True, False)
-                except ConnectionClosed as error:
-                    logger.info("a client was left out of a broadcast: %s", error)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} {len(self._open)} open>"

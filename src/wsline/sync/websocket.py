@@ -16,12 +16,13 @@ from ..wire.kernels import Output
 from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .loop import clock
+from .publishing import Subscribing
 from .session import Session
 
 __all__ = ["WebSocket", "begin"]
 
 
-class WebSocket(Facts):
+class WebSocket(Subscribing, Facts):
     """A WebSocket connection, whose methods block.
 
     `connect` makes it on a client; on a server each handler gets one. Its methods may be called from any

@@ -1,0 +1,124 @@
+"""The topics of a server at work: who follows them, and how what is published gets there."""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from ..errors import ConnectionClosed, InvalidState
+from ..options import ServerOptions
+from ..topics import Topics
+from ..wire.prepared import PreparedMessage
+from .coroutines import Awaitable
+from .flow import DONE
+
+__all__ = ["Hub", "Subscribing", "send_to_all"]
+
+logger: Final = logging.getLogger("wsline")
+
+
+class Subscribing:
+    """The part of a WebSocket that follows topics."""
+
+    # The door's session, and the hub of the server that has accepted the WebSocket.
+    _session: Any
+    _hub: "Hub | None" = None
+
+    def subscribe(self, topic: str) -> Any:
+        """Follow a topic: get what is published to it from now on. Only a server's WebSockets do.
+
+        What this process publishes comes at once. To follow a topic twice is to follow it once.
+
+        Args:
+            topic: its name: any text of 1 to `max_topic_length` bytes in UTF-8. A client must not be
+                trusted with the choice without a check of yours: it hears what is said there.
+
+        Returns:
+            An awaitable, which waits until what other processes publish comes too; it need not be awaited.
+
+        Raises:
+            TypeError, InvalidTopic: it cannot be the name of a topic.
+            TooManyTopics: a limit is reached.
+            InvalidState, ConnectionClosed: the WebSocket is a client's, or not open.
+
+        Cancelling the wait changes nothing: the topic is followed.
+        """
+        hub = self._of_server()
+        self._session.connection.check_open()
+        return hub.subscribe(self, topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Follow a topic no more; one that is not followed is ignored.
+
+        The end of the connection does so by itself.
+
+        Raises:
+            InvalidState: the WebSocket is a client's.
+        """
+        self._of_server().unsubscribe(self, topic)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics that are followed; of a client none."""
+        return frozenset() if self._hub is None else self._hub.topics.followed_by(self)
+
+    def _of_server(self) -> "Hub":
+        if self._hub is None:
+            raise InvalidState("only a server has topics: ask it in a message of yours to subscribe you")
+        return self._hub
+
+
+class Hub:
+    """The topics of one server.
+
+    Args:
+        options: has the limits.
+        tell: called with the name and the arguments of each event.
+
+    Attributes:
+        topics: who follows what.
+    """
+
+    def __init__(self, options: ServerOptions, tell: Callable[..., object]) -> None:
+        self.topics: Topics[Any] = Topics(options)
+        self._tell = tell
+
+    def subscribe(self, websocket: Any, topic: str) -> Awaitable:
+        """Let a WebSocket follow a topic: see `Subscribing.subscribe`."""
+        if self.topics.add(websocket, topic):
+            self._tell("topic_added", topic)
+        return DONE
+
+    def unsubscribe(self, websocket: Any, topic: str) -> None:
+        """Let a WebSocket follow a topic no more."""
+        if self.topics.discard(websocket, topic):
+            self._tell("topic_removed", topic)
+
+    def drop(self, websocket: Any) -> None:
+        """Let a WebSocket that is gone follow nothing more."""
+        for topic in self.topics.drop(websocket):
+            self._tell("topic_removed", topic)
+
+    def publish(self, topic: str, data: Any, exclude: Iterable[Any], binary: bool | None) -> int:
+        """Send a message to all who follow a topic: see `Publishing.publish`."""
+        self.topics.check(topic)
+        followers = self.topics.followers(topic)
+        return send_to_all(followers, prepare(data, binary), exclude) if followers else 0
+
+
+def prepare(data: Any, binary: bool | None) -> PreparedMessage:
+    """Return the message that is sent to many; raises as `PreparedMessage` does."""
+    return data if isinstance(data, PreparedMessage) else PreparedMessage(data, binary)
+
+
+def send_to_all(websockets: Iterable[Any], message: PreparedMessage, exclude: Iterable[Any]) -> int:
+    """Send a message to these WebSockets, a slow one of which holds up nobody; return to how many."""
+    excluded = set(exclude)
+    sent = 0
+    for websocket in websockets:
+        if websocket not in excluded and websocket.ready_state == websocket.OPEN:
+            try:
+                websocket._session.send_prepared(message, True)
+                sent += 1
+            except ConnectionClosed as error:
+                logger.info("a client was left out: %s", error)
+    return sent
