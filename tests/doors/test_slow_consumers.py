@@ -66,7 +66,9 @@ async def test_the_oldest_are_dropped(door: Door) -> None:
     async with door.pair(slow_consumer="drop_oldest", max_buffered=MOST) as (client, server):
         dropped = listen(server)
         came = await sent_to_a_sleeper(server, client)
-        assert dropped == list(range(dropped[0], dropped[-1] + 1)), "in one piece, oldest first"
+        assert dropped
+        # In between the kernel may take some more.
+        assert dropped == sorted(dropped), "oldest first"
         assert came == [i for i in range(MANY) if i not in dropped]
         assert came[-1] == MANY - 1
         assert server.stats.messages_dropped == len(dropped)
