@@ -4,14 +4,20 @@ import asyncio
 import os
 import pty
 import sys
+import termios
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from wsline import WebSocket, WebSocketServer
+from wsline.cli.main import parse
 
 DEADLINE = 20  # seconds for whatever the command should do
+WHERE_IS_THE_CURSOR = b"\x1b[6n"
 COMMAND = (sys.executable, "-W", "error", "-m", "wsline")
 
 
@@ -46,6 +52,17 @@ async def run(*arguments: str, lines: bytes = b"") -> Result:
     return await finish(await start(*arguments), lines)
 
 
+async def run_here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Result:
+    """Run a command in this process, which is quicker, with its output in pipes."""
+    try:
+        options = parse(arguments)
+        status = await options.run(options)
+    except SystemExit as ended:
+        status = ended.code
+    output, errors = capsys.readouterr()
+    return Result(status, output.encode(), errors)
+
+
 class Terminal:
     """The command on a terminal, as a person sees it."""
 
@@ -54,21 +71,32 @@ class Terminal:
         self.seen = b""
         self._descriptor = descriptor
 
-    async def wait_for(self, text: bytes) -> None:
-        """Wait until the terminal shows this text."""
+    async def wait_for(self, text: bytes, count: int = 1) -> None:
+        """Wait until the terminal has shown this text so many times."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(DEADLINE):
-                while text not in self.seen:
+                while self.seen.count(text) < count:
                     readable = loop.create_future()
                     loop.add_reader(self._descriptor, readable.set_result, None)
                     try:
                         await readable
                     finally:
                         loop.remove_reader(self._descriptor)
-                    self.seen += os.read(self._descriptor, 65536)
+                    self._see(os.read(self._descriptor, 65536))
         except (TimeoutError, OSError):
             raise AssertionError(f"{text!r} is not in {self.seen!r}") from None
+
+    def _see(self, shown: bytes) -> None:
+        self.seen += shown
+        if WHERE_IS_THE_CURSOR in shown:
+            self.type(b"\x1b[1;1R")
+
+    async def wait_until_raw(self) -> None:
+        """Wait until a line editor has the keyboard: before, the system itself takes Ctrl-D."""
+        async with asyncio.timeout(DEADLINE):
+            while termios.tcgetattr(self._descriptor)[3] & termios.ICANON:
+                await asyncio.sleep(0.01)
 
     def type(self, text: bytes) -> None:
         """Type on the keyboard; `b"\\x04"` is Ctrl-D."""
@@ -81,10 +109,16 @@ class Terminal:
 
 
 @asynccontextmanager
-async def terminal(*arguments: str, colours: bool = False) -> AsyncIterator[Terminal]:
-    """Start the command on a terminal of its own."""
+async def terminal(
+    *arguments: str, colours: bool = False, kind: str = "dumb", home: Path | None = None
+) -> AsyncIterator[Terminal]:
+    """Start the command on a terminal of its own; on a dumb one it edits no lines."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 100))
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    environment["TERM"] = kind
+    if home is not None:
+        environment["XDG_STATE_HOME"] = str(home)
     if not colours:
         environment["NO_COLOR"] = "1"
     try:

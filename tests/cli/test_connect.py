@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Authority, openssl
 from tests.cli.command import DEADLINE, echo, finish, run, serving, start, terminal
 from tests.doors.door import until
+from tests.doors.proxies import missing, tinyproxy
 from wsline import ConnectionClosed, Request, Response, WebSocket
 
 
@@ -85,7 +87,7 @@ class Recorder:
         return (await self.ws).close_info.code
 
 
-async def test_piped_lines_come_back_as_lines() -> None:
+async def test_a196_piped_lines_come_back_as_lines() -> None:
     async with serving(echo) as url:
         result = await run("connect", url, lines=b"one\ntwo \xc3\xa9\r\n\nlast, without a line end")
     assert result.errors == ""
@@ -117,6 +119,7 @@ async def test_the_end_of_the_input_closes_with_1000() -> None:
     assert result == (0, b"", "")
 
 
+@pytest.mark.row(201)
 async def test_wait_lasts_as_long_as_messages_come() -> None:
     async def trickle(ws: WebSocket) -> None:
         await ws.recv()
@@ -176,6 +179,7 @@ async def test_a_pipe_gets_messages_as_they_are() -> None:
         assert (await run("connect", url, "--wait", "-1")).output == b"\x1b[31mred\n"
 
 
+@pytest.mark.row(197)
 async def test_headers_origin_and_subprotocols_are_sent() -> None:
     recorder = Recorder()
     arguments = ["-H", "X-One: 1", "-H", "X-Two:2:2", "-o", "http://example.org", "-s", "b", "-s", "a"]
@@ -191,7 +195,7 @@ async def test_headers_origin_and_subprotocols_are_sent() -> None:
 async def test_input_that_is_not_utf_8_is_an_error() -> None:
     async with serving(echo) as url:
         result = await run("connect", url, lines=b"\xff\xfe\n")
-    assert result.status == 1
+    assert result.status == 2
     assert result.errors == "wsline: the input is not UTF-8\n"
 
 
@@ -237,7 +241,7 @@ async def test_a_certificate_is_checked_unless_told_otherwise(tmp_path: Path) ->
         refused = await run("connect", secure, lines=b"hello\n")
         accepted = await run("connect", secure, "--no-check", lines=b"hello\n")
     assert refused.status == 1
-    assert "its certificate is not trusted" in refused.errors
+    assert "certificate is refused: it is self-signed; if you trust it, pass --ca FILE" in refused.errors
     assert "--no-check" in refused.errors
     assert refused.errors.count("\n") == 1
     assert accepted == (0, b"hello\n", "")
@@ -249,7 +253,7 @@ async def test_a_web_server_without_websocket_gives_its_status_and_a_hint() -> N
         result = await run("connect", f"ws://127.0.0.1:{port}/")
     assert result.status == 1
     assert "200" in result.errors
-    assert "is this the URL of a WebSocket?" in result.errors
+    assert "check that a WebSocket server is at this URL" in result.errors
     assert result.errors.count("\n") == 1
 
 
@@ -270,7 +274,10 @@ async def test_a_refusal_names_the_options_that_may_help() -> None:
         result = await run("connect", url)
     assert result.status == 1
     assert "401" in result.errors
-    assert "--header" in result.errors
+    assert (
+        "(who are you?); give credentials with --auth USER:PASSWORD, in the URL, or in --header"
+        in result.errors
+    )
 
 
 async def test_a_redirection_is_told_and_not_followed() -> None:
@@ -278,25 +285,27 @@ async def test_a_redirection_is_told_and_not_followed() -> None:
     async with answering(answer) as port:
         result = await run("connect", f"ws://127.0.0.1:{port}/")
     assert result.status == 1
-    assert result.errors.endswith("redirects are not followed, this one leads to http://example.org/\n")
+    assert result.errors.endswith(
+        "answered 302 Found (to http://example.org/); --location goes where its Location header tells\n"
+    )
 
 
-async def test_a_close_that_means_an_error_is_status_1_with_its_reason() -> None:
+async def test_a_close_that_means_an_error_is_status_3_with_its_reason() -> None:
     async def fail(ws: WebSocket) -> None:
         await ws.close(4000, "no more \x1b[31mtea")
 
     async with serving(fail) as url:
         result = await run("connect", url, "--wait", "-1")
-    assert result == (1, b"", "wsline: the connection was closed with code 4000: no more \\x1b[31mtea\n")
+    assert result == (3, b"", "wsline: the connection was closed with code 4000: no more \\x1b[31mtea\n")
 
 
-async def test_a_lost_connection_is_status_1() -> None:
+async def test_a_lost_connection_is_status_4() -> None:
     async def cut(ws: WebSocket) -> None:
         ws.terminate()
 
     async with serving(cut) as url:
         result = await run("connect", url, "--wait", "-1")
-    assert result.status == 1
+    assert result.status == 4
     assert result.errors.startswith("wsline: the connection was lost: ")
     assert result.errors.count("\n") == 1
 
@@ -372,3 +381,110 @@ async def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
     async with serving(echo) as url, terminal("connect", url, colours=True) as screen:
         screen.type(b"hello\n")
         await screen.wait_for(b"\x1b[36m< \x1b[0mhello")
+
+
+async def test_a197_credentials_and_protocol_8() -> None:
+    recorder = Recorder()
+    async with serving(recorder) as url:
+        result = await run("connect", "-w", "0", "--auth", "me:se:cret", "-p", "8", url)
+        headers = (await recorder.ws).request.headers
+    assert result == (0, b"", "")
+    assert headers["authorization"] == "Basic bWU6c2U6Y3JldA=="
+    assert headers["sec-websocket-version"] == "8"
+
+
+async def test_a198_certificates_of_both_sides(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = authority.sign("server", "IP:127.0.0.1").server_context()
+    context.load_verify_locations(authority.path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.sign("client")
+    locked = tmp_path / "locked.pem"
+    openssl("ec", "-in", ours.key, "-aes256", "-passout", "pass:secret", "-out", locked)
+    words = [
+        "--ca",
+        str(authority.path),
+        "--cert",
+        str(ours.path),
+        "--key",
+        str(locked),
+        "--passphrase",
+        "secret",
+    ]
+    async with serving(echo, ssl=context) as url:
+        secure = url.replace("ws:", "wss:")
+        accepted = await run("connect", *words, secure, lines=b"hello\n")
+        refused = await run("connect", *words[:2], secure, lines=b"hello\n")
+    assert accepted == (0, b"hello\n", "")
+    assert refused.status != 0
+    assert "--cert and --key" in refused.errors
+
+
+async def test_a199_redirects_and_proxies(tmp_path: Path) -> None:
+    if (why := missing("tinyproxy")) is not None:
+        pytest.skip(why)
+    places: list[str] = []
+
+    def redirect(request: Request) -> Response:
+        return Response(302, {"Location": places[0]})
+
+    async with serving(echo) as there, serving(echo, process_request=redirect) as url:
+        places.append(there)
+        with tinyproxy(tmp_path) as proxy:
+            words = ["-L", "--max-redirects", "1", "-x", "hello", "-w", "0.2"]
+            proxied = await run("connect", "--proxy", proxy.url("http"), *words, url)
+            direct = await run("connect", *words, url)
+    assert proxied == direct == (0, b"hello\n", "")
+
+
+async def test_too_many_redirects_are_told() -> None:
+    async with serving(echo, process_request=lambda request: Response(302, {"Location": "/again"})) as url:
+        result = await run("connect", "-L", "--max-redirects", "2", url)
+    assert result.status == 1
+    assert "--max-redirects" in result.errors
+    assert result.errors.count("\n") == 1
+
+
+async def test_a_proxy_that_is_not_there_is_told() -> None:
+    proxy = f"http://me:secret@127.0.0.1:{unused_port()}"
+    result = await run("connect", "--proxy", proxy, "ws://example.org/")
+    assert result.status == 1
+    assert "proxy http://127.0.0.1:" in result.errors
+    assert "secret" not in result.errors
+    assert result.errors.count("\n") == 1
+
+
+async def test_a200_commands_in_a_pipe_and_pings_that_are_told() -> None:
+    async def ping(ws: WebSocket) -> None:
+        async for message in ws:
+            await ws.ping(b"\xff" if message == "ping me" else b"text")
+            await ws.send(message)
+
+    async with serving(ping) as url:
+        lines = b"ping me\n//close\n/pong unasked\n/ping data\n/close nonsense\n"
+        result = await run("connect", "--slash", "-P", "-w", "0.3", url, lines=lines)
+        closed = await run("connect", "--slash", "-w", "-1", url, lines=b"/close 4001 good bye\n")
+    assert (result.status, result.output) == (0, b"ping me\n/close\n")
+    told = result.errors.splitlines()
+    assert {"ping hex:ff", "ping text", "pong data"} <= set(told)
+    assert [line for line in told if line.startswith("pong after ")]
+    assert "/close: 'nonsense' is no close code, as in /close 1000 goodbye" in told
+    assert closed == (0, b"", "")
+
+
+async def test_without_slash_commands_are_messages() -> None:
+    async with serving(echo) as url:
+        assert await run("connect", url, lines=b"/close\n//ping\n") == (0, b"/close\n//ping\n", "")
+
+
+async def test_a201_execute_sends_lines_instead_of_the_input() -> None:
+    async with serving(echo) as url:
+        words = ["-x", "one", "-x", "two", "--wait", "0.2", "--no-color"]
+        assert await run("connect", *words, url, lines=b"not this\n") == (0, b"one\ntwo\n", "")
+
+
+async def test_execute_on_a_terminal_ends_by_itself() -> None:
+    async with serving(echo) as url, terminal("connect", "-x", "hello", "-w", "0.2", url) as screen:
+        await screen.wait_for(b"< hello")
+        await screen.wait_for(b"Closed (1000)")
+        assert await screen.end() == 0
