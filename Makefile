@@ -10,7 +10,7 @@ CHECKED := $(wildcard src tests bench examples)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick \
-        bench bench-deflate bench-quick instructions coverage format clean
+        bench bench-deflate bench-quick instructions coverage screenshots format clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -71,6 +71,9 @@ coverage: $(STAMPS)/pure $(STAMPS)/interop  ## line and branch coverage, of the 
 	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m coverage run -m pytest
 	$(PY) -m coverage report
 	$(PY) -m coverage html -q -d build/coverage
+
+screenshots: env  ## the pictures in docs/images; needs Chromium
+	$(PY) -m tests.browser.screenshots
 
 clean:  ## remove all that was made
 	rm -rf build $(VENV) .hypothesis src/*.egg-info tests/interop/node_modules bench/build bench/node_modules
