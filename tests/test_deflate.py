@@ -1,5 +1,6 @@
 """The options of compression: each at, under and over what is allowed, and of a wrong type."""
 
+import sys
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
@@ -49,6 +50,12 @@ DEFLATE_KINDS: dict[str, Kind] = {
         [{"chunk_size": 1023}, {"chunk_size": 1048577}, {"level": 1}],
         [5, "x"],
     ),
+    "implementation": (
+        "'zlib' or 'zlib-ng' or 'isal'",
+        ["zlib", "zlib-ng", "isal"],
+        ["", "zlib_ng", "zopfli"],
+        [None, 1, b"zlib"],
+    ),
 }
 
 
@@ -75,3 +82,28 @@ def test_a132_a133_defaults_as_in_ws() -> None:
     assert made == Deflate()
     with pytest.raises(FrozenInstanceError):
         made.threshold = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("implementation", "told", "problem"),
+    [
+        ("isal", {"level": 4}, "level must be 0 to 3"),
+        ("isal", {"level": -1}, "level must be 0 to 3"),
+        ("isal", {"strategy": 1}, "strategy must be 0 to 0"),
+    ],
+)
+def test_not_every_implementation_can_do_everything(
+    implementation: str, told: dict[str, int], problem: str
+) -> None:
+    with pytest.raises(ValueError) as raised:
+        Deflate(implementation=implementation, zlib_deflate_options=told)
+    assert str(raised.value) == (
+        f"zlib_deflate_options={told!r}: {problem} with implementation={implementation!r}"
+    )
+    Deflate(implementation="zlib-ng", zlib_deflate_options=told)
+
+
+def test_an_implementation_that_is_not_installed_is_missed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
+    with pytest.raises(ImportError, match="implementation='isal' needs the package isal"):
+        Deflate(implementation="isal")

@@ -6,6 +6,7 @@ from types import NoneType
 from typing import Final
 
 from .checks import FLAG, Check, check_all, option, size
+from .zlibs import IMPLEMENTATIONS
 
 __all__ = ["Deflate"]
 
@@ -18,6 +19,9 @@ _BITS_OR_BARE: Final = Check(
     "an integer from 8 to 15, True, False or None",
     (int, bool, NoneType),
     lambda value: value is None or type(value) is bool or 8 <= value <= 15,
+)
+_IMPLEMENTATION: Final = Check(
+    " or ".join(map(repr, IMPLEMENTATIONS)), (str,), lambda value: value in IMPLEMENTATIONS
 )
 _CHOICE: Final = Check("True, False or None", (bool, NoneType))
 
@@ -63,9 +67,12 @@ class Deflate:
             no context takeover; `None`: no budget. See `deflate_memory`.
         zlib_deflate_options: `level`, `mem_level` and `strategy` of zlib; default: 1, 5 and 0.
         zlib_inflate_options: `chunk_size`, in which data is inflated, in bytes; default: 65536.
+        implementation: what compresses and inflates: `"zlib"` of the standard library, `"zlib-ng"`, or
+            `"isal"` (levels 0 to 3, strategy 0; for a window of 8 bits `"zlib"` compresses).
 
     Raises:
         TypeError, ValueError: a value is not allowed.
+        ImportError: the implementation needs the extra `wsline[fast-deflate]`.
     """
 
     server_no_context_takeover: bool | None = option(None, _CHOICE)
@@ -78,6 +85,17 @@ class Deflate:
     memory_budget: int | None = option(None, size(0, none="no budget"))
     zlib_deflate_options: Mapping[str, int] | None = option(None, _numbers(_DEFLATING))
     zlib_inflate_options: Mapping[str, int] | None = option(None, _numbers(_INFLATING))
+    implementation: str = option("zlib", _IMPLEMENTATION)
 
     def __post_init__(self) -> None:
         check_all(self)
+        chosen = IMPLEMENTATIONS[self.implementation]
+        ranges = {"level": chosen.levels, "strategy": chosen.strategies}
+        for name, (least, most) in ranges.items():
+            value = (self.zlib_deflate_options or {}).get(name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(
+                    f"zlib_deflate_options={self.zlib_deflate_options!r}: {name} must be {least} to {most}"
+                    f" with implementation={self.implementation!r}"
+                )
+        chosen.load()

@@ -67,6 +67,27 @@ async def test_messages_of_all_kinds_are_echoed(door: Door, style: str) -> None:
         await sending
 
 
+@pytest.mark.parametrize("implementation", ["zlib-ng", "isal"])
+@pytest.mark.parametrize("door", ["epoll"], indirect=True)
+async def test_another_implementation_of_zlib_takes_its_place(door: Door, implementation: str) -> None:
+    """Either end may have its own; the rest of a connection's life is the same."""
+    messages = ["", "x", b"\x00", "é" * 40_000, bytes(range(256)) * 500, LONG, LONG.encode()] * 2
+    for ours, theirs in (("zlib", implementation), (implementation, "zlib"), (implementation,) * 2):
+        for bits in (8, 9, 15):
+            wished = Deflate(implementation=ours, server_max_window_bits=bits, client_max_window_bits=bits)
+            told = Deflate(implementation=theirs)
+            async with (
+                door.serving(echo, per_message_deflate=told) as served,
+                door.connect(served.url, per_message_deflate=wished) as ws,
+            ):
+                assert f"server_max_window_bits={bits}" in ws.extensions[0] or bits > 12
+                sending = asyncio.create_task(send_all(ws, messages))
+                assert [await ws.recv() for _ in messages] == messages
+                await sending
+                served.server.broadcast("broadcast " * 500)
+                assert await ws.recv() == "broadcast " * 500
+
+
 async def send_all(ws: WebSocket, messages: list[Any]) -> None:
     for message in messages:
         await ws.send(message)

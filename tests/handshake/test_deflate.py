@@ -15,9 +15,9 @@ from wsline.spec import DeflateParameters
 P = DeflateParameters
 
 
-def judged(offers: str, frugal: bool = False, least_bits: int = 8, **options: Any) -> Any:
+def judged(offers: str, frugal: bool = False, **options: Any) -> Any:
     """Return what a server with these options makes of a header."""
-    return judge_offers(parse_extensions(offers), Deflate(**options), frugal=frugal, least_bits=least_bits)
+    return judge_offers(parse_extensions(offers), Deflate(**options), frugal=frugal)
 
 
 def answer(offers: str, **options: Any) -> str | None:
@@ -188,12 +188,6 @@ def test_reasons_name_the_option() -> None:
     assert judged(f"{NAME}; client_max_window_bits=9", client_max_window_bits=10).reasons == (
         "client_max_window_bits is offered as 9 (option client_max_window_bits=10)",
     )
-
-
-def test_a_window_that_zlib_cannot_keep_to_is_declined() -> None:
-    verdict = judged(f"{NAME}; server_max_window_bits=8, {NAME}; server_max_window_bits=9", least_bits=9)
-    assert verdict.reasons == ("server_max_window_bits=8 is declined (zlib can do no less than 9)",)
-    assert verdict.parameters == P(server_max_window_bits=9)
 
 
 def test_a_frugal_server_keeps_no_context() -> None:

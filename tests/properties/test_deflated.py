@@ -212,16 +212,24 @@ ACTIONS: Any = st.one_of(
     st.integers(8, 15),
     st.sampled_from([0, 100, 1024]),
     st.booleans(),
+    st.sampled_from(["zlib", "zlib", "zlib-ng", "isal"]),
     st.lists(ACTIONS, max_size=25),
 )
 def test_the_window_is_what_the_peer_believes(
-    keeps_context: bool, role: Role, bits: int, threshold: int, always: bool, actions: list[Any]
+    keeps_context: bool,
+    role: Role,
+    bits: int,
+    threshold: int,
+    always: bool,
+    implementation: str,
+    actions: list[Any],
 ) -> None:
     options = Deflate(
         threshold=threshold,
         threshold_always=always,
         server_max_window_bits=bits,
         client_max_window_bits=bits,
+        implementation=implementation,
     )
     sender = Sender(role, bits, keeps_context, options)
     for name, *arguments in actions:

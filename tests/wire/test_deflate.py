@@ -28,14 +28,22 @@ from wsline.wire.deflate import (
 )
 from wsline.wire.kernels import Assembly
 from wsline.wire.messages import MessageReader
+from wsline.zlibs import IMPLEMENTATIONS
 
 TAIL = b"\x00\x00\xff\xff"
 HELLO = bytes.fromhex("f248cdc9c90700")  # RFC 7692 §7.2.3.1
 MIB = 1 << 20
 
 
-def usual(bits: int = 12) -> Settings:
-    return Settings(bits, 1, 5, 0)
+@pytest.fixture(params=IMPLEMENTATIONS)
+def zlibs(request: pytest.FixtureRequest) -> str:
+    """The name of an implementation of zlib."""
+    name: str = request.param
+    return name
+
+
+def usual(bits: int = 12, zlibs: str = "zlib") -> Settings:
+    return Settings(bits, 1, 5, 0, zlibs)
 
 
 def text_of(seed: int, n: int) -> bytes:
@@ -52,10 +60,13 @@ def raw(data: bytes, bits: int = 15, fin: bool = True) -> bytes:
 
 
 def reader(
-    role: Role = Role.CLIENT, parameters: DeflateParameters | None = None, **options: Any
+    role: Role = Role.CLIENT,
+    parameters: DeflateParameters | None = None,
+    zlibs: str = "zlib",
+    **options: Any,
 ) -> MessageReader:
     """Return a reader that takes compressed messages."""
-    made = Options(per_message_deflate=True, **options)
+    made = Options(per_message_deflate=Deflate(implementation=zlibs), **options)
     made_reader = MessageReader(role, made)
     made_reader.inflate_by(make_inflater(role, parameters or DeflateParameters(), made))
     return made_reader
@@ -64,11 +75,18 @@ def reader(
 # -- out
 
 
-@pytest.mark.parametrize("strategy", range(5))
-@pytest.mark.parametrize("level", [-1, *range(10)])
-def test_a130_a_window_of_256_bytes_is_kept_to(level: int, strategy: int) -> None:
+WAYS = [
+    *(("zlib", level, strategy) for level in (-1, *range(10)) for strategy in range(5)),
+    *(("zlib-ng", level, 0) for level in (-1, *range(10))),
+    *(("zlib-ng", level, strategy) for level in (1, 6) for strategy in range(1, 5)),
+    *(("isal", level, 0) for level in range(4)),
+]
+
+
+@pytest.mark.parametrize(("zlibs", "level", "strategy"), WAYS)
+def test_a130_a_window_of_256_bytes_is_kept_to(zlibs: str, level: int, strategy: int) -> None:
     """zlib has no raw stream for 8 bits; ours is one for 9 that looks back no further than 256 bytes."""
-    settings = Settings(8, level, 1 + (level + strategy) % 9, strategy)
+    settings = Settings(8, level, 1 + (level + strategy) % 9, strategy, zlibs)
     deflater = Deflater(settings, True, 0, False)
     inflater = StrictInflater(256)
     for seed in range(3):
@@ -78,6 +96,45 @@ def test_a130_a_window_of_256_bytes_is_kept_to(level: int, strategy: int) -> Non
     again = message[-250:] * 2
     assert inflater.inflate(deflater.deflate(again, True)) == again
     assert level == 0 or strategy in (2, 3) or inflater.farthest > 100  # it does look back
+
+
+@pytest.mark.parametrize("bits", range(8, 16))
+@pytest.mark.parametrize(
+    ("zlibs", "level"), [(name, level) for name, level, strategy in WAYS if not strategy]
+)
+def test_every_implementation_keeps_to_every_window(zlibs: str, level: int, bits: int) -> None:
+    """A peer with zlib and just the agreed window reads it, whatever repeats itself at its edge."""
+    window = 1 << bits
+    deflater = Deflater(Settings(bits, level, 5, 0, zlibs), True, 0, False)
+    peer = Narrow(bits)
+    noise = random.Random(bits)
+    for distance in (window - 300, window - 262, window - 100, window, window + 1, window + 200):
+        message = noise.randbytes(max(distance, 0)) + text_of(distance, 500)
+        message += message[:300]
+        assert peer.inflate(deflater.deflate(message, True)) == message
+        deflater.follow(message[-window:])
+        assert peer.inflate(deflater.deflate(message[:700], True)) == message[:700]
+
+
+class Narrow:
+    """A peer's inflater: zlib in small steps, as only so it looks no further than the window."""
+
+    def __init__(self, bits: int) -> None:
+        self._inflater = zlib.decompressobj(-bits)
+
+    def inflate(self, data: bytes) -> bytes:
+        message: list[bytes] = []
+        data += TAIL
+        while data or message[-1]:
+            message.append(self._inflater.decompress(data, 32))
+            data = self._inflater.unconsumed_tail
+        return b"".join(message)
+
+
+def test_a_narrow_peer_sees_what_looks_back_too_far() -> None:
+    noise = random.Random(1).randbytes(1200)
+    with pytest.raises(zlib.error, match="too far back"):
+        Narrow(10).inflate(raw(noise * 2, 11))
 
 
 def test_the_strict_inflater_sees_what_looks_back_too_far() -> None:
@@ -104,8 +161,8 @@ def test_a141_the_tail_of_the_flush_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("keeps_context", [True, False])
-def test_fragments_are_flushed(keeps_context: bool) -> None:
-    deflater = Deflater(usual(), keeps_context, 0, False)
+def test_fragments_are_flushed(keeps_context: bool, zlibs: str) -> None:
+    deflater = Deflater(usual(zlibs=zlibs), keeps_context, 0, False)
     inflater = StrictInflater(4096)
     for _ in range(2):
         parts = [deflater.deflate(b"Hel", False), deflater.deflate(b"", False), deflater.deflate(b"lo", True)]
@@ -147,15 +204,17 @@ def test_a132_threshold(keeps_context: bool, always: bool, least: int) -> None:
     assert not deflater.wants(least - 1)
 
 
-def test_another_compressors_message_fills_the_window() -> None:
+def test_another_compressors_message_fills_the_window(zlibs: str) -> None:
     before, message, after = text_of(1, 500), text_of(2, 700), text_of(2, 700)
-    deflater = Deflater(usual(), True, 0, False)
+    deflater = Deflater(usual(zlibs=zlibs), True, 0, False)
     peer = zlib.decompressobj(-12)
     assert peer.decompress(deflater.deflate(before, True) + TAIL) == before
     assert peer.decompress(raw(message, 12) + TAIL) == message
     deflater.follow(message[-4096:])
     encoded = deflater.deflate(after, True)
-    assert len(encoded) < 40, "it refers to the message"
+    alone = Deflater(usual(zlibs=zlibs), True, 0, False).deflate(after, True)
+    # (At level 1 zlib-ng does not look for all that there is.)
+    assert len(encoded) < len(alone) * (0.7 if zlibs == "zlib-ng" else 0.2), "it refers to the message"
     assert peer.decompress(encoded + TAIL) == after
 
 
@@ -238,7 +297,7 @@ def test_a_deflater_keeps_to_the_agreement(
     role: Role, options: dict[str, Any], parameters: DeflateParameters, bits: int, keeps: bool
 ) -> None:
     deflater = make_deflater(role, parameters, Options(per_message_deflate=Deflate(**options)))
-    assert deflater.settings == Settings(bits, 1, 5, 0)
+    assert deflater.settings == Settings(bits, 1, 5, 0, "zlib")
     first, second = deflater.deflate(b"Hello", True), deflater.deflate(b"Hello", True)
     assert (first != second) is keeps
 
@@ -284,7 +343,7 @@ CUTS = [None, 1, 2, 7]
 
 @pytest.mark.parametrize("size", CUTS)
 @pytest.mark.parametrize("role", Role)
-def test_messages_are_inflated(role: Role, size: int | None) -> None:
+def test_messages_are_inflated(role: Role, size: int | None, zlibs: str) -> None:
     key = KEY if role is Role.SERVER else None
     compressor = Deflater(usual(15), True, 0, False)
     text, data = "žluť " * 50, random.Random(2).randbytes(500)
@@ -303,15 +362,15 @@ def test_messages_are_inflated(role: Role, size: int | None) -> None:
         + build(BINARY, b"", fin=False, key=key)
         + build(CONTINUATION, b"x", key=key)
     )
-    events = feed(reader(role), wire, size)
+    events = feed(reader(role, zlibs=zlibs), wire, size)
     del events[3]  # the ping
     assert events == [text, "plain", data, "Hello", "", b"x"]
 
 
 @pytest.mark.parametrize("size", CUTS)
-def test_the_last_frame_may_be_empty(size: int | None) -> None:
+def test_the_last_frame_may_be_empty(size: int | None, zlibs: str) -> None:
     wire = build(TEXT, HELLO, fin=False, rsv=4) + build(CONTINUATION)
-    assert feed(reader(), wire * 2, size) == ["Hello"] * 2
+    assert feed(reader(zlibs=zlibs), wire * 2, size) == ["Hello"] * 2
 
 
 def test_nothing_at_all_is_an_empty_message() -> None:
@@ -330,21 +389,21 @@ def test_nothing_at_all_is_an_empty_message() -> None:
         "000500faff48656c6c6f00",  # §7.2.3.3: no compression
     ],
 )
-def test_the_examples_of_the_rfc(payload: str, keeps_context: bool, size: int | None) -> None:
+def test_the_examples_of_the_rfc(payload: str, keeps_context: bool, size: int | None, zlibs: str) -> None:
     parameters = DeflateParameters(server_no_context_takeover=not keeps_context)
     wire = build(TEXT, bytes.fromhex(payload), rsv=4)
-    assert feed(reader(parameters=parameters), wire * 3, size) == ["Hello"] * 3
+    assert feed(reader(parameters=parameters, zlibs=zlibs), wire * 3, size) == ["Hello"] * 3
 
 
-def test_a_final_block_in_the_middle_is_followed_by_another_stream() -> None:
+def test_a_final_block_in_the_middle_is_followed_by_another_stream(zlibs: str) -> None:
     def final(data: bytes) -> bytes:
         return zlib.compress(data, wbits=-15)
 
     payload = final(b"one ") + final(b"two ") + raw(b"three")
     for size in CUTS:
-        assert feed(reader(), build(TEXT, payload, rsv=4) * 2, size) == ["one two three"] * 2
+        assert feed(reader(zlibs=zlibs), build(TEXT, payload, rsv=4) * 2, size) == ["one two three"] * 2
     parts = build(TEXT, final(b"one"), fin=False, rsv=4) + build(CONTINUATION)
-    assert feed(reader(), parts * 2) == ["one"] * 2
+    assert feed(reader(zlibs=zlibs), parts * 2) == ["one"] * 2
 
 
 def test_a158_rsv1_is_for_the_first_frame_of_a_message() -> None:
@@ -374,9 +433,11 @@ BAD_DATA = {
 @pytest.mark.parametrize("size", [None, 1])
 @pytest.mark.parametrize("keeps_context", [True, False])
 @pytest.mark.parametrize("case", BAD_DATA)
-def test_a137_data_that_cannot_be_inflated(case: str, keeps_context: bool, size: int | None) -> None:
+def test_a137_data_that_cannot_be_inflated(
+    case: str, keeps_context: bool, size: int | None, zlibs: str
+) -> None:
     parameters = DeflateParameters(server_no_context_takeover=not keeps_context)
-    error = provoke(reader(parameters=parameters), build(BINARY, BAD_DATA[case], rsv=4), size)
+    error = provoke(reader(parameters=parameters, zlibs=zlibs), build(BINARY, BAD_DATA[case], rsv=4), size)
     assert error.violation is Violation.INVALID_COMPRESSED_DATA
     assert error.close_code == 1007
     assert str(error).startswith("Invalid WebSocket frame: a compressed message cannot be inflated: ")
@@ -396,11 +457,11 @@ def test_text_is_checked_as_it_is_inflated() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 100, 65535, 65536, 65537, MIB])
 @pytest.mark.parametrize("size", [None, 4096])
-def test_a14_a136_the_limit_is_on_what_is_inflated(limit: int, size: int | None) -> None:
+def test_a14_a136_the_limit_is_on_what_is_inflated(limit: int, size: int | None, zlibs: str) -> None:
     data = text_of(1, limit)
     good = build(BINARY, raw(data), rsv=4)
-    assert feed(reader(max_payload=limit), good * 2, size) == [data] * 2
-    error = provoke(reader(max_payload=limit), build(BINARY, raw(data + b"x"), rsv=4), size)
+    assert feed(reader(max_payload=limit, zlibs=zlibs), good * 2, size) == [data] * 2
+    error = provoke(reader(max_payload=limit, zlibs=zlibs), build(BINARY, raw(data + b"x"), rsv=4), size)
     assert error.violation is Violation.UNSUPPORTED_MESSAGE_LENGTH
     assert f"a message of at least {limit + 1} bytes is over the limit of {limit}" in str(error)
 
@@ -472,8 +533,9 @@ def bomb(n: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("chunk_size", [1024, 65536])
-def test_a_bomb_is_not_inflated_further_than_allowed(chunk_size: int) -> None:
-    options = Options(per_message_deflate=Deflate(zlib_inflate_options={"chunk_size": chunk_size}))
+def test_a_bomb_is_not_inflated_further_than_allowed(chunk_size: int, zlibs: str) -> None:
+    told = Deflate(zlib_inflate_options={"chunk_size": chunk_size}, implementation=zlibs)
+    options = Options(per_message_deflate=told)
     inflater = make_inflater(Role.SERVER, DeflateParameters(), options)
     assembly = Assembly()
     with pytest.raises(ProtocolError, match="max_payload"):
@@ -486,23 +548,23 @@ EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
 
 
 @pytest.mark.parametrize("fragment", [5, 50, 40_000])
-def test_endless_empty_blocks_are_refused(fragment: int) -> None:
+def test_endless_empty_blocks_are_refused(fragment: int, zlibs: str) -> None:
     payload = EMPTY_BLOCK * (fragment // 5)
     wire = build(BINARY, payload, fin=False, rsv=4) + build(CONTINUATION, payload, fin=False) * (
         100_000 // fragment
     )
-    error = provoke(reader(), wire)
+    error = provoke(reader(zlibs=zlibs), wire)
     assert error.violation is Violation.EMPTY_COMPRESSED_DATA
     assert error.close_code == 1008
     assert "bytes of a compressed message inflate to only 0 (RFC 7692 §8)" in str(error)
 
 
-def test_a_flush_after_each_byte_is_no_attack() -> None:
-    compressor = Deflater(usual(), True, 0, False)
+def test_a_flush_after_each_byte_is_no_attack(zlibs: str) -> None:
+    compressor = Deflater(usual(zlibs=zlibs), True, 0, False)
     wire = build(TEXT, compressor.deflate(b"x", False), fin=False, rsv=4)
     wire += b"".join(build(CONTINUATION, compressor.deflate(b"y", False), fin=False) for _ in range(20_000))
     wire += build(CONTINUATION, compressor.deflate(b"z", True))
-    assert feed(reader(), wire) == ["x" + "y" * 20_000 + "z"]
+    assert feed(reader(zlibs=zlibs), wire) == ["x" + "y" * 20_000 + "z"]
 
 
 @settings(deadline=None, max_examples=200)
@@ -511,15 +573,16 @@ def test_a_flush_after_each_byte_is_no_attack() -> None:
     st.booleans(),
     st.one_of(st.none(), st.integers(1, 40)),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=3),
+    st.sampled_from(list(IMPLEMENTATIONS)),
 )
 def test_spoilt_data_is_refused_or_bounded(
-    data: bytes, compressed: bool, size: int | None, changes: list[tuple[int, int]]
+    data: bytes, compressed: bool, size: int | None, changes: list[tuple[int, int]], zlibs: str
 ) -> None:
     payload = bytearray(raw(data) if compressed else data)
     for at, value in changes:
         if at < len(payload):
             payload[at] = value
-    made = reader(max_payload=500)
+    made = reader(max_payload=500, zlibs=zlibs)
     try:
         events = feed(made, build(BINARY, bytes(payload), rsv=4), size)
     except ProtocolError as error:
@@ -535,12 +598,14 @@ def test_spoilt_data_is_refused_or_bounded(
     st.lists(st.tuples(st.binary(max_size=3000), st.booleans()), max_size=6),
     st.integers(8, 15),
     st.booleans(),
+    st.sampled_from(list(IMPLEMENTATIONS)),
+    st.sampled_from(list(IMPLEMENTATIONS)),
 )
 def test_what_is_deflated_is_inflated(
-    messages: list[tuple[bytes, bool]], bits: int, keeps_context: bool
+    messages: list[tuple[bytes, bool]], bits: int, keeps_context: bool, ours: str, theirs: str
 ) -> None:
-    deflater = Deflater(usual(bits), keeps_context, 0, False)
-    inflater = Inflater(bits, keeps_context, MIB, 1024)
+    deflater = Deflater(usual(bits, ours), keeps_context, 0, False)
+    inflater = Inflater(bits, keeps_context, MIB, 1024, theirs)
     for data, halved in messages:
         assembly = Assembly()
         half = len(data) // 2 if halved else 0

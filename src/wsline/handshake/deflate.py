@@ -54,16 +54,13 @@ def build_offer(options: Deflate) -> ExtensionOffer:
     return ExtensionOffer(NAME, params)
 
 
-def judge_offers(
-    offers: Iterable[ExtensionOffer], options: Deflate, *, frugal: bool = False, least_bits: int = 8
-) -> Verdict:
+def judge_offers(offers: Iterable[ExtensionOffer], options: Deflate, *, frugal: bool = False) -> Verdict:
     """Judge the offers of a client; the first that is acceptable wins.
 
     Args:
         offers: all that were made, of other extensions, too.
         options: the server's.
         frugal: agree only to compression that keeps nothing from one message to the next.
-        least_bits: the smallest window that our compressor can keep to.
 
     Returns:
         What is agreed. An offer that cannot be accepted is declined, and never fails the handshake.
@@ -73,7 +70,7 @@ def judge_offers(
         if offer.name == NAME:
             try:
                 wishes = _parse(offer.params)
-                _check_offer(wishes, options, least_bits)
+                _check_offer(wishes, options)
             except ValueError as error:
                 reasons.append(str(error))
             else:
@@ -124,13 +121,12 @@ def _parse(params: Parameters) -> Wishes:
     return wishes
 
 
-def _check_offer(wishes: Wishes, options: Deflate, least_bits: int) -> None:
+def _check_offer(wishes: Wishes, options: Deflate) -> None:
     if options.server_no_context_takeover is False and _FLAGS[0] in wishes:
         raise ValueError(f"{_FLAGS[0]} is declined (option {_FLAGS[0]}=False)")
     own, asked = options.server_max_window_bits, wishes.get(_BITS[0])
-    if asked is not None and (own is False or asked < max(own or 0, least_bits)):
-        why = f"option {_BITS[0]}={own}" if own is not None else f"zlib can do no less than {least_bits}"
-        raise ValueError(f"{_BITS[0]}={asked} is declined ({why})")
+    if asked is not None and (own is False or asked < (own or 0)):
+        raise ValueError(f"{_BITS[0]}={asked} is declined (option {_BITS[0]}={own})")
     wish, allowed = options.client_max_window_bits, wishes.get(_BITS[1])
     if wish and wish is not True and (allowed is None or (allowed is not True and allowed < wish)):
         offered = "not offered" if allowed is None else f"offered as {allowed}"

@@ -185,13 +185,13 @@ class ServerHandshake:
             message = f"Invalid Sec-WebSocket-Extensions header: {error}"
             raise _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request) from None
 
-    def choose_deflate(self, request: Request, *, frugal: bool = False, least_bits: int = 8) -> Verdict:
+    def choose_deflate(self, request: Request, *, frugal: bool = False) -> Verdict:
         """Return what becomes of the client's offers of permessage-deflate; see `judge_offers`."""
         options = self._options.deflate
         if options is None:
             return Verdict()
         offers = self.offered_extensions(request)
-        return judge_offers(offers, options, frugal=frugal, least_bits=least_bits)
+        return judge_offers(offers, options, frugal=frugal)
 
     def accept(
         self,

@@ -26,7 +26,8 @@ cdef class Deflater:
     cdef readonly object settings
     cdef readonly Py_ssize_t threshold
     cdef bint _keeps_context
-    cdef Py_ssize_t _least
+    cdef Py_ssize_t _least, _size
+    cdef object _zlib
     cdef object _compressor
     cdef Lease _lease
     cdef bytes _dictionary
@@ -58,6 +59,7 @@ cdef class DeflateJob:
 
 @cython.final
 cdef class Inflater:
+    cdef object _implementation, _zlib
     cdef int _window_bits
     cdef bint _keeps_context
     cdef int64_t _max_payload, _chunk_size

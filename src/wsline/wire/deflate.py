@@ -5,12 +5,14 @@ zlib's memory only from their first message on; without context takeover, only w
 """
 
 import zlib
+from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from ..deflate import Deflate
 from ..errors import Violation
 from ..options import Options
 from ..spec import DeflateParameters, Role
+from ..zlibs import IMPLEMENTATIONS, Implementation
 from .kernels import Assembly
 
 __all__ = [
@@ -95,25 +97,34 @@ class Settings(NamedTuple):
     level: int
     mem_level: int
     strategy: int
+    implementation: str = "zlib"
 
     @property
     def size(self) -> int:
-        """How much memory a compressor takes, in bytes (zlib's manual, memory requirements)."""
-        return (4 << max(self.window_bits, 9)) + (512 << self.mem_level) + 6 * 1024
+        """How much memory a compressor takes, in bytes (an estimate)."""
+        return self._able().compressor_size(self.window_bits, self.level, self.mem_level)
 
-    def compressor(self, dictionary: bytes) -> Any:
+    def load(self) -> ModuleType:
+        """Return the module whose compressors can be made so."""
+        return self._able().load()
+
+    def compressor(self, module: ModuleType, dictionary: bytes) -> Any:
         """Return a new compressor.
 
         Args:
+            module: what `load` returned.
             dictionary: what the peer's window ends with.
         """
-        # zlib makes no raw stream for 8 bits. With 9 it looks back 250 bytes at most (the window less 262),
-        # and so keeps to a window of 256.
+        # No raw stream has 8 bits: `zlibs` tells why one of 9 will do.
         bits = -max(self.window_bits, 9)
-        make = zlib.compressobj
+        make = module.compressobj
         if dictionary:
             return make(self.level, zlib.DEFLATED, bits, self.mem_level, self.strategy, dictionary)
         return make(self.level, zlib.DEFLATED, bits, self.mem_level, self.strategy)
+
+    def _able(self) -> Implementation:
+        chosen = IMPLEMENTATIONS[self.implementation]
+        return chosen if self.window_bits >= chosen.least_bits else IMPLEMENTATIONS["zlib"]
 
 
 class Deflater:
@@ -135,6 +146,8 @@ class Deflater:
         self._keeps_context = keeps_context
         # `ws`: threshold counts only where each message is compressed for itself.
         self._least = 0 if keeps_context and not always else threshold
+        self._zlib = settings.load()
+        self._size = settings.size
         self._compressor: Any = None
         self._lease: Lease | None = None
         self._dictionary = b""
@@ -146,8 +159,8 @@ class Deflater:
     def begin(self) -> None:
         """Get ready to compress."""
         if self._compressor is None:
-            self._compressor = self.settings.compressor(self._dictionary)
-            self._lease = Lease(self.settings.size)
+            self._compressor = self.settings.compressor(self._zlib, self._dictionary)
+            self._lease = Lease(self._size)
             self._dictionary = b""
 
     def encode(self, data: bytes, fin: bool) -> bytes:
@@ -234,9 +247,19 @@ class Inflater:
         keeps_context: with context takeover: messages refer to those before.
         max_payload: the largest message, in bytes.
         chunk_size: so much is inflated at once.
+        implementation: of zlib.
     """
 
-    def __init__(self, window_bits: int, keeps_context: bool, max_payload: int, chunk_size: int) -> None:
+    def __init__(
+        self,
+        window_bits: int,
+        keeps_context: bool,
+        max_payload: int,
+        chunk_size: int,
+        implementation: str = "zlib",
+    ) -> None:
+        self._implementation = IMPLEMENTATIONS[implementation]
+        self._zlib = self._implementation.load()
         self._window_bits = window_bits
         self._keeps_context = keeps_context
         self._max_payload = max_payload
@@ -298,7 +321,7 @@ class Inflater:
     def _decode(self, data: bytes, most: int) -> bytes:
         try:
             out: bytes = self._decompressor.decompress(data, most)
-        except zlib.error as error:
+        except self._zlib.error as error:
             raise Violation.INVALID_COMPRESSED_DATA.error(why=error) from error
         return out
 
@@ -316,8 +339,8 @@ class Inflater:
             raise Violation.INVALID_COMPRESSED_DATA.error(why="it ends in the middle of a block")
 
     def _begin(self) -> None:
-        self._decompressor = zlib.decompressobj(-self._window_bits)
-        self._lease = Lease((1 << self._window_bits) + 7 * 1024)
+        self._decompressor = self._zlib.decompressobj(-self._window_bits)
+        self._lease = Lease(self._implementation.decompressor_size(self._window_bits))
 
     def _drop_decompressor(self) -> None:
         self._decompressor = None
@@ -337,7 +360,9 @@ def make_deflater(role: Role, parameters: DeflateParameters, options: Options) -
         # A smaller window than was agreed on is always right.
         bits = min(bits, _USUAL_BITS)
     told = chosen.zlib_deflate_options or {}
-    settings = Settings(bits, told.get("level", 1), told.get("mem_level", 5), told.get("strategy", 0))
+    settings = Settings(
+        bits, told.get("level", 1), told.get("mem_level", 5), told.get("strategy", 0), chosen.implementation
+    )
     return Deflater(settings, keeps_context, chosen.threshold, chosen.threshold_always)
 
 
@@ -350,4 +375,4 @@ def make_inflater(role: Role, parameters: DeflateParameters, options: Options) -
     chosen = options.deflate or Deflate()
     max_payload = _UNLIMITED if options.max_payload is None else options.max_payload
     chunk_size = (chosen.zlib_inflate_options or {}).get("chunk_size", 65536)
-    return Inflater(bits, keeps_context, max_payload, chunk_size)
+    return Inflater(bits, keeps_context, max_payload, chunk_size, chosen.implementation)
