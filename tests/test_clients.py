@@ -1,15 +1,36 @@
 """The registry of a server's WebSockets and its limits."""
 
+from typing import Any
+
 from wsline.clients import Clients
+from wsline.errors import CloseInfo, HandshakeError, HandshakeTimeout
 from wsline.options import ServerOptions
+from wsline.stats import ServerStats, Stats
+
+NOTHING = Stats(
+    messages_received=0,
+    messages_sent=0,
+    bytes_received=0,
+    bytes_sent=0,
+    pings_received=0,
+    pings_sent=0,
+    pongs_received=0,
+)
 
 
-def websocket() -> object:
-    return object()
+class Ended:
+    """A WebSocket at its end."""
+
+    close_info = CloseInfo()
+    stats = NOTHING
+
+
+def websocket() -> Ended:
+    return Ended()
 
 
 def test_they_are_counted_in_and_out() -> None:
-    clients: Clients[object] = Clients(ServerOptions())
+    clients: Clients[Any] = Clients(ServerOptions())
     first, second = websocket(), websocket()
     clients.add(first, "a")
     clients.add(second, "a")
@@ -20,7 +41,7 @@ def test_they_are_counted_in_and_out() -> None:
 
 
 def test_they_may_end_while_they_are_told_something() -> None:
-    clients: Clients[object] = Clients(ServerOptions())
+    clients: Clients[Any] = Clients(ServerOptions())
     for _ in range(3):
         clients.add(websocket(), "a")
     for each in clients:
@@ -29,29 +50,51 @@ def test_they_may_end_while_they_are_told_something() -> None:
 
 
 def test_without_limits_there_is_always_room() -> None:
-    clients: Clients[object] = Clients(ServerOptions())
+    clients: Clients[Any] = Clients(ServerOptions())
     for _ in range(100):
         clients.add(websocket(), "a")
     assert clients.why_full("a") is None
 
 
 def test_the_limit_in_total() -> None:
-    clients: Clients[object] = Clients(ServerOptions(max_connections=2))
+    clients: Clients[Any] = Clients(ServerOptions(max_connections=2))
     first = websocket()
     clients.add(first, "a")
     assert clients.why_full("b") is None
     clients.add(websocket(), "b")
-    assert clients.why_full("c") == "too many connections (max_connections)"
+    assert clients.why_full("c") == ("too many connections (max_connections)", "max_connections")
     clients.discard(first, "a")
     assert clients.why_full("c") is None
 
 
 def test_the_limit_for_one_address() -> None:
-    clients: Clients[object] = Clients(ServerOptions(max_connections_per_ip=2))
+    clients: Clients[Any] = Clients(ServerOptions(max_connections_per_ip=2))
     first = websocket()
     clients.add(first, "a")
     clients.add(websocket(), "a")
-    assert clients.why_full("a") == "too many connections from your address (max_connections_per_ip)"
+    why = "too many connections from your address (max_connections_per_ip)"
+    assert clients.why_full("a") == (why, "max_connections_per_ip")
     assert clients.why_full("b") is None
     clients.discard(first, "a")
     assert clients.why_full("a") is None
+
+
+def test_what_has_come_is_counted() -> None:
+    clients: Clients[Any] = Clients(ServerOptions())
+    assert clients.stats(5) == ServerStats(
+        opened=0, open=0, pending=5, refused=0, messages_dropped=0, limits={}
+    )
+    for limit in ("write_timeout", "max_payload", "write_timeout", None):
+        each = websocket()
+        each.close_info = CloseInfo(limit=limit)
+        each.stats = Stats(**{**dict.fromkeys(Stats.__slots__, 0), "messages_dropped": 3})
+        clients.add(each, "a")
+        clients.discard(each, "a")
+    clients.add(websocket(), "a")
+    for error in (HandshakeError("x"), HandshakeTimeout("x"), OSError("x")):
+        clients.refuse(error)
+    limits = {"write_timeout": 2, "max_payload": 1, "handshake_timeout": 1}
+    stats = clients.stats(0)
+    assert stats == ServerStats(opened=5, open=1, pending=0, refused=3, messages_dropped=12, limits=limits)
+    clients.refuse(HandshakeTimeout("x"))
+    assert stats.limits == limits, "what was given does not change"

@@ -30,8 +30,8 @@ from wsline.errors import (
     KeepaliveTimeout,
     LocalProtocolError,
     RemoteProtocolError,
+    UnreadPongs,
     Violation,
-    WebSocketError,
     WriteTimeout,
 )
 from wsline.options import Options
@@ -521,7 +521,7 @@ def test_too_many_pings_without_reading_cut_the_connection(limit: int) -> None:
     assert end.state() is State.OPEN
     assert end.hear(end.frame(PING), end.frame(PING), end.frame(TEXT, b"x")) == [Ping(b"")] * 2 + ["x"]
     assert end.state() is State.CLOSED
-    assert type(end.connection.cause) is WebSocketError
+    assert type(end.connection.cause) is UnreadPongs
     assert str(end.connection.cause) == (
         f"the peer sent {limit + 1} pings without reading a pong (option max_pending_auto_pongs)"
     )
@@ -771,7 +771,8 @@ def test_no_pings_after_our_close() -> None:
     end.at(8)
     assert end.state() is State.CLOSED
     assert end.info.cause is None
-    assert end.info.hint == "we sent Close(1000, ''), and the client has not answered it"
+    hint = "we sent Close(1000, ''), and the client has not answered it within 8 s (option close_timeout)"
+    assert (end.info.hint, end.info.limit) == (hint, "close_timeout")
 
 
 def test_the_linger_of_a_failed_connection_ends() -> None:
@@ -839,3 +840,77 @@ def test_closed_errors_are_connection_closed() -> None:
     end = End()
     end.connection.send_close(1000, "")
     assert isinstance(end.connection.closed_error(), ConnectionClosed)
+
+
+# -- the rate of control frames
+
+
+def test_a_peer_may_save_up_control_frames_for_ten_seconds() -> None:
+    end = End(max_control_rate=2, ping_interval=None)
+    assert len(end.hear(end.frame(PING) * 10, end.frame(PONG) * 10)) == 20
+    end.clock.now += 1
+    end.hear(end.frame(PING) * 2)
+    assert end.state() is State.OPEN
+    end.clock.now += 1000
+    end.hear(end.frame(PING) * 20)
+    assert end.state() is State.OPEN
+    end.said()
+    assert end.hear(end.frame(PING)) == []
+    assert end.connection.cause.limit == "max_control_rate"  # type: ignore[union-attr]
+    assert end.info.limit == "max_control_rate"
+    assert [(each.opcode, each.payload[:2]) for each in end.said()] == [(CLOSE, b"\x03\xf0")]
+    assert "more than 2 control frames a second for 10 s" in end.info.hint
+
+
+def test_messages_are_not_counted_as_control_frames() -> None:
+    end = End(max_control_rate=1)
+    events = end.hear(end.frame(TEXT, b"x") * 100, end.frame(PING), end.frame(TEXT, b"x") * 100)
+    assert len(events) == 201
+    assert end.state() is State.OPEN
+
+
+# -- what the end tells
+
+
+def test_the_end_tells_what_was_not_sent() -> None:
+    end = End()
+    end.connection.send_text("x" * 10, True)
+    end.connection.begin_stream()
+    end.connection.send_fragment("abc", False)
+    end.connection.send_text("aside", True)
+    end.connection.end(OSError("reset"))
+    assert end.info.unsent == 12 + 5 + 5
+    assert isinstance(end.info.cause, OSError)
+
+
+def test_what_was_set_aside_is_not_sent_when_the_connection_fails() -> None:
+    end = End()
+    end.connection.begin_stream()
+    end.connection.send_text("aside", True)
+    end.connection.fail(ValueError("x"), CloseCode.INTERNAL_ERROR)
+    end.said()
+    end.connection.end(None)
+    assert end.info.unsent == 5
+
+
+def test_before_it_is_open_nothing_was_unsent() -> None:
+    end = End(opened=False)
+    end.connection.output.put(b"GET / HTTP/1.1", False, 0)
+    end.connection.end(None)
+    assert end.info.unsent == 0
+
+
+def test_the_end_tells_the_last_round_trip() -> None:
+    end = End()
+    payload = end.connection.send_ping(None)
+    end.clock.now += 0.25
+    end.hear_frame(PONG, payload)
+    end.connection.terminate()
+    assert end.info.latency == 0.25
+    assert End().info.latency is None
+
+
+def test_a_known_cause_is_never_hidden_by_1006() -> None:
+    end = End()
+    end.connection.end(ConnectionResetError("Connection reset by peer"))
+    assert (end.info.code, end.info.hint) == (1006, "the connection failed: Connection reset by peer")

@@ -93,6 +93,9 @@ def test_each_violation_has_code_section_and_sentence(violation: Violation) -> N
         str(error) == f"Invalid WebSocket frame: {error.sentence} (RFC {violation.rfc} §{violation.section})"
     )
     assert error.sentence.count("7") == len(names)
+    known = {"TOO_MANY_BUFFERED_PARTS": "7", "UNSUPPORTED_MESSAGE_LENGTH": "max_payload"}
+    known["TOO_MANY_CONTROL_FRAMES"] = "max_control_rate"
+    assert error.limit == known.get(violation.name)
     assert "\n" not in str(error)
 
 
@@ -110,6 +113,7 @@ def test_the_codes_are_those_of_ws() -> None:
         "TOO_MANY_BUFFERED_PARTS": 1008,
         "UNSUPPORTED_DATA_PAYLOAD_LENGTH": 1009,
         "UNSUPPORTED_MESSAGE_LENGTH": 1009,
+        "TOO_MANY_CONTROL_FRAMES": 1008,
         "INVALID_COMPRESSED_DATA": 1007,
         "EMPTY_COMPRESSED_DATA": 1008,
     }
@@ -123,10 +127,12 @@ def test_a_sentence_without_its_values_is_a_bug_that_shows() -> None:
 @pytest.mark.parametrize("kind", [ProtocolError, LocalProtocolError, RemoteProtocolError])
 def test_protocol_errors_are_pickled(kind: type[ProtocolError]) -> None:
     error = kind(Violation.INVALID_CLOSE_CODE, "invalid status code 5")
+    error.limit = "max_payload"
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(again) is kind
         assert str(again) == str(error)
         assert (again.violation, again.sentence) == (error.violation, error.sentence)
+        assert again.limit == "max_payload"
 
 
 # -- the end

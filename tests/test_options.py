@@ -85,6 +85,12 @@ KINDS: dict[str, Kind] = {
     "max_fragments": size(1, "no limit"),
     "max_buffered_chunks": size(1, "no limit"),
     "max_pending_auto_pongs": size(1, "no limit"),
+    "max_control_rate": Kind(
+        "a finite number from 1, or None for no limit",
+        [1, 1.5, 1e9, sys.float_info.max, None],
+        [0.99, 0, -1, math.inf, math.nan],
+        NO_NUMBER,
+    ),
     "auto_pong": FLAG,
     "skip_utf8_validation": FLAG,
     "per_message_deflate": Kind(
@@ -199,6 +205,11 @@ SERVER_KINDS: dict[str, Kind] = {
     "max_topic_length": Kind("an integer from 1 to 1024", [1, 1024], [0, 1025], [None, "1", True, 1.5]),
     "max_topics_per_connection": size(0, "no limit"),
     "max_topics": size(0, "no limit"),
+    "max_pending_handshakes": size(1),
+    "max_protocols": size(1),
+    "max_protocol_length": size(1),
+    "max_extensions": size(0),
+    "max_extension_parameters": size(0),
     **LISTEN_KINDS,
 }
 HTTP_KINDS: dict[str, Kind] = {
@@ -272,6 +283,29 @@ def test_the_defaults_that_guard() -> None:
     assert (made.handshake_timeout, made.close_timeout, made.write_timeout) == (10, 10, 30)
     assert (made.ping_interval, made.ping_timeout) == (20, 20)
     assert ServerOptions().origins is SAME_HOST
+
+
+def test_a_key_of_messages_needs_the_policy_that_asks_for_it() -> None:
+    Options(slow_consumer="latest", slow_consumer_key=len)
+    with pytest.raises(
+        ValueError, match=r'^slow_consumer_key: needs slow_consumer="latest", not .disconnect.$'
+    ):
+        Options(slow_consumer_key=len)
+
+
+@pytest.mark.parametrize(
+    ("policy", "most", "above"),
+    [
+        ("disconnect", 1000, 1000),
+        ("drop_newest", 1000, 1000),
+        ("drop_newest", None, None),
+        ("drop_oldest", 1000, 500),
+        ("drop_oldest", 100, 100),
+        ("latest", None, 500),
+    ],
+)
+def test_when_a_slow_consumer_is_one(policy: str, most: int | None, above: int | None) -> None:
+    assert Options(slow_consumer=policy, max_buffered=most, high_water=500).held_above == above
 
 
 def test_a13_a54_compression_is_on_for_clients_and_off_for_servers() -> None:

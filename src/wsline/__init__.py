@@ -34,6 +34,7 @@ from .errors import (
     TooManyRedirects,
     TooManyTopics,
     TruncatedStream,
+    UnreadPongs,
     UnsafeRedirect,
     Violation,
     WebSocketError,
@@ -44,7 +45,7 @@ from .handshake.http1 import Request, Response
 from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
 from .states import ServerState
-from .stats import Stats
+from .stats import ServerStats, Stats
 from .wire.deflate import deflate_memory
 from .wire.kernels import COMPILED as compiled
 from .wire.prepared import PreparedMessage
@@ -86,6 +87,7 @@ __all__ = [
     "Request",
     "Response",
     "ServerState",
+    "ServerStats",
     "SlowConsumer",
     "State",
     "Stats",
@@ -93,6 +95,7 @@ __all__ = [
     "TooManyRedirects",
     "TooManyTopics",
     "TruncatedStream",
+    "UnreadPongs",
     "UnsafeRedirect",
     "Violation",
     "WebSocket",

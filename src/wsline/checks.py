@@ -68,7 +68,9 @@ TEXT: Final = Check("a string or None", (str, NoneType))
 
 
 def option(default: Any, check: Check) -> Any:
-    """Return the field of a dataclass for an option with this default and check."""
+    """Return the field of a dataclass for an option with this default, or what computes it, and check."""
+    if callable(default):
+        return field(default_factory=default, metadata={"check": check})
     return field(default=default, metadata={"check": check})
 
 

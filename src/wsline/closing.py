@@ -14,6 +14,7 @@ def close_info(
     initiator: str | None,
     cause: BaseException | None,
     is_terminated: bool,
+    overdue: float | None = None,
 ) -> CloseInfo:
     """Return what is known of the end of a connection.
 
@@ -24,6 +25,7 @@ def close_info(
         initiator: `"local"` or `"peer"`, whoever's came first.
         cause: the exception that ended or failed the connection.
         is_terminated: the application cut it.
+        overdue: so many seconds the peer had to answer our close frame, and has not; else `None`.
     """
     return CloseInfo(
         local_code=None if sent is None else sent.code,
@@ -33,7 +35,8 @@ def close_info(
         initiator=initiator,
         was_clean=sent is not None and received is not None,
         cause=cause,
-        hint=_hint(f"the {role.peer.value}", sent, received, initiator, cause, is_terminated),
+        limit=getattr(cause, "limit", None) if overdue is None else "close_timeout",
+        hint=_hint(f"the {role.peer.value}", sent, received, initiator, cause, is_terminated, overdue),
     )
 
 
@@ -44,6 +47,7 @@ def _hint(
     initiator: str | None,
     cause: BaseException | None,
     is_terminated: bool,
+    overdue: float | None,
 ) -> str:
     if is_terminated:
         return "we cut the connection (terminate)"
@@ -54,7 +58,8 @@ def _hint(
         who = "we" if initiator == "local" else peer
         return f"{who} closed the connection; {peer} sent {received!r}"
     if sent is not None:
-        return f"we sent {sent!r}, and {peer} has not answered it"
+        within = "" if overdue is None else f" within {overdue} s (option close_timeout)"
+        return f"we sent {sent!r}, and {peer} has not answered it{within}"
     return f"{peer} ended the TCP connection without a close frame"
 
 

@@ -18,7 +18,7 @@ cdef class Connection(Sending):
     cdef readonly int64_t opening_size
     cdef object _clock
     cdef readonly MessageReader reader
-    cdef object _keepalive
+    cdef object _keepalive, _control_rate
     cdef bint _heard
     cdef double _close_due, _write_due
     cdef object _unacknowledged

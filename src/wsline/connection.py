@@ -7,8 +7,15 @@ A door feeds it what the socket gives, sends what it puts into `output`, calls `
 from collections.abc import Callable
 from typing import Any, Final
 
-from .errors import KeepaliveTimeout, LocalProtocolError, RemoteProtocolError, WebSocketError, WriteTimeout
-from .liveness import NEVER, Keepalive, PingLedger
+from .errors import (
+    KeepaliveTimeout,
+    LocalProtocolError,
+    RemoteProtocolError,
+    UnreadPongs,
+    Violation,
+    WriteTimeout,
+)
+from .liveness import BURST, NEVER, ControlRate, Keepalive, PingLedger
 from .options import Options
 from .sending import Sending
 from .spec import MAX_CLOSE_REASON, CloseCode, DeflateParameters, Opcode, Role, State
@@ -65,12 +72,17 @@ class Connection(Sending):
         self._clock = clock
         self.reader = MessageReader(role, options)
         self._keepalive: Keepalive | None = None
+        self._control_rate: ControlRate | None = None
         self._heard = False
         self._close_due = NEVER
         self._write_due = NEVER
         self._unacknowledged: Close | None = None
         self._held_pong: bytes | None = None
         self._held_pongs = 0
+
+    def _latency(self) -> float | None:
+        latency: float | None = self.pings.latency
+        return latency
 
     def _move(self, happened: Input) -> None:
         self.state = int(next_state(State(self.state), happened))
@@ -88,6 +100,8 @@ class Connection(Sending):
             self.deflate = deflate
             self.sender.deflate_by(make_deflater(self.role, deflate, options))
             self.reader.inflate_by(make_inflater(self.role, deflate, options))
+        if options.max_control_rate is not None:
+            self._control_rate = ControlRate(options.max_control_rate, self._clock())
         if options.ping_interval is not None:
             self._keepalive = Keepalive(options.ping_interval, options.ping_timeout, self._clock())
 
@@ -149,6 +163,7 @@ class Connection(Sending):
             return
         if self.cause is None and not (self.sent_close and self.received_close):
             self.cause = cause
+        self._note_unsent(True)
         self._move(Input.ENDED)
         self.reader.drop()
         self.output.clear()
@@ -167,11 +182,14 @@ class Connection(Sending):
 
     def _blame_peer(self, error: LocalProtocolError) -> None:
         remote = RemoteProtocolError(error.violation, error.sentence)
+        remote.limit = error.limit
         remote.__cause__ = error.__cause__
         self.fail(remote, error.close_code)
 
     def _act_on_control(self, events: list[Any]) -> None:
         self.reader.saw_control = False
+        if self._control_rate is not None and not self._is_rate_kept(self._control_rate, events):
+            return
         for event in events:
             if self.state == State.CLOSED:
                 return
@@ -183,6 +201,15 @@ class Connection(Sending):
             elif type(event) is Close:
                 self._unacknowledged = event
 
+    def _is_rate_kept(self, rate: ControlRate, events: list[Any]) -> bool:
+        count = sum(isinstance(each, Ping | Pong | Close) for each in events)
+        if self.state == _OPEN and not rate.admits(count, self._clock()):
+            limit = self.options.max_control_rate
+            self._blame_peer(Violation.TOO_MANY_CONTROL_FRAMES.error(limit=limit, seconds=int(BURST)))
+            events.clear()
+            return False
+        return True
+
     def _answer_ping(self, payload: bytes) -> None:
         if not self.output.blocked:
             self.sender.send_control(Opcode.PONG, payload)
@@ -191,12 +218,8 @@ class Connection(Sending):
         self._held_pong = payload
         self._held_pongs += 1
         if self._held_pongs > (self.options.max_pending_auto_pongs or NEVER):
-            self.end(
-                WebSocketError(
-                    f"the peer sent {self._held_pongs} pings without reading a pong"
-                    f" (option max_pending_auto_pongs)"
-                )
-            )
+            message = f"the peer sent {self._held_pongs} pings without reading a pong"
+            self.end(UnreadPongs(f"{message} (option max_pending_auto_pongs)"))
 
     def acknowledge_close(self) -> None:
         """Act on the peer's close frame, if one was received; call this when events are delivered."""
@@ -294,6 +317,7 @@ class Connection(Sending):
         if self.cause is None:
             self.cause = cause
         # What waits for a job is not sent any more; a close frame that was among it is.
+        self._note_unsent(False)
         was_idle = self.sender.is_idle()
         self.sender.drop()
         self._forget_held()
@@ -326,6 +350,7 @@ class Connection(Sending):
                 )
             )
         elif now >= self._close_due:
+            self._is_overdue = self.received_close is None and self.cause is None
             self.end(None)
         elif self._keepalive is not None:
             self._keep_alive(self._keepalive, now)

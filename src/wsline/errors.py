@@ -50,6 +50,7 @@ __all__ = [
     "TooManyRedirects",
     "TooManyTopics",
     "TruncatedStream",
+    "UnreadPongs",
     "UnsafeRedirect",
     "Violation",
     "WebSocketError",
@@ -58,7 +59,13 @@ __all__ = [
 
 
 class WebSocketError(Exception):
-    """The base of every exception of this package."""
+    """The base of every exception of this package.
+
+    Attributes:
+        limit: the option whose limit or time was exceeded; `None`: none was.
+    """
+
+    limit: str | None = None
 
 
 class HandshakeError(WebSocketError):
@@ -163,6 +170,8 @@ class UnsafeRedirect(HandshakeError):
 class HandshakeTimeout(HandshakeError, TimeoutError):
     """The opening handshake took longer than `handshake_timeout`."""
 
+    limit = "handshake_timeout"
+
 
 class Violation(Enum):
     """The rules of RFC 6455 and 7692 that frames can break: close code, section, sentence.
@@ -198,6 +207,11 @@ class Violation(Enum):
         "10.4",
         "a message of at least {length} bytes is over the limit of {limit} (option max_payload)",
     )
+    TOO_MANY_CONTROL_FRAMES = (
+        CloseCode.POLICY_VIOLATION,
+        "10.4",
+        "more than {limit} control frames a second for {seconds} s (option max_control_rate)",
+    )
     INVALID_COMPRESSED_DATA = (
         CloseCode.INVALID_PAYLOAD,
         "7.2.2",
@@ -226,7 +240,16 @@ class Violation(Enum):
         Returns:
             A `LocalProtocolError`; `Connection.receive` turns it into a remote one.
         """
-        return LocalProtocolError(self, self.sentence.format(**values))
+        error = LocalProtocolError(self, self.sentence.format(**values))
+        option = values.get("option", _LIMITS.get(self))
+        error.limit = None if option is None else str(option)
+        return error
+
+
+_LIMITS = {
+    Violation.UNSUPPORTED_MESSAGE_LENGTH: "max_payload",
+    Violation.TOO_MANY_CONTROL_FRAMES: "max_control_rate",
+}
 
 
 class ProtocolError(WebSocketError):
@@ -246,7 +269,7 @@ class ProtocolError(WebSocketError):
         self.close_code = violation.close_code
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.violation, self.sentence)
+        return type(self), (self.violation, self.sentence), {"limit": self.limit}
 
 
 class LocalProtocolError(ProtocolError):
@@ -260,9 +283,13 @@ class RemoteProtocolError(ProtocolError):
 class KeepaliveTimeout(WebSocketError, TimeoutError):
     """The peer answered no ping and sent nothing else within `ping_timeout`."""
 
+    limit = "ping_timeout"
+
 
 class WriteTimeout(WebSocketError, TimeoutError):
     """The peer took nothing of what we had to send within `write_timeout`."""
+
+    limit = "write_timeout"
 
 
 class TruncatedStream(WebSocketError, ConnectionError):
@@ -271,6 +298,14 @@ class TruncatedStream(WebSocketError, ConnectionError):
 
 class SlowConsumer(WebSocketError):
     """The peer reads more slowly than we send: more than `max_buffered` bytes are waiting."""
+
+    limit = "max_buffered"
+
+
+class UnreadPongs(WebSocketError):
+    """The peer sends pings, and reads none of the pongs: more than `max_pending_auto_pongs`."""
+
+    limit = "max_pending_auto_pongs"
 
 
 class InvalidState(WebSocketError):
@@ -301,7 +336,11 @@ class CloseInfo:
         peer_reason: the reason in it.
         initiator: `"local"` or `"peer"`, whoever's close frame came first; `None` without any.
         was_clean: both close frames were exchanged.
-        cause: the exception that ended the connection, if one did.
+        cause: the exception that ended the connection, if one did: a broken rule, a limit, the error of the
+            transport (an `OSError`).
+        limit: the option whose limit or time ended it; `None`: none did.
+        latency: the last round-trip time of a ping, in seconds; `None`: there was none.
+        unsent: how many bytes were not sent any more.
         hint: one sentence on what happened.
     """
 
@@ -312,6 +351,9 @@ class CloseInfo:
     initiator: str | None = None
     was_clean: bool = False
     cause: BaseException | None = None
+    limit: str | None = None
+    latency: float | None = None
+    unsent: int = 0
     hint: str = ""
 
     @property

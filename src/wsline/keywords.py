@@ -29,6 +29,7 @@ class Keywords(HeadKeywords, total=False):
     max_fragments: int | None
     max_buffered_chunks: int | None
     max_pending_auto_pongs: int | None
+    max_control_rate: float | None
     auto_pong: bool
     skip_utf8_validation: bool
     per_message_deflate: bool | Deflate
@@ -86,6 +87,11 @@ class ServerKeywords(Keywords, total=False):
     backlog: int
     max_connections: int | None
     max_connections_per_ip: int | None
+    max_pending_handshakes: int
+    max_protocols: int
+    max_protocol_length: int
+    max_extensions: int
+    max_extension_parameters: int
     sock: socket.socket | None
     unix_path: str | None
     ssl: tls.SSLContext | None

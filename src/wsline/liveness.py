@@ -6,9 +6,12 @@ from typing import Any, Final, NamedTuple
 
 from .errors import InvalidState
 
-__all__ = ["Keepalive", "PingLedger", "PingRecord"]
+__all__ = ["BURST", "ControlRate", "Keepalive", "PingLedger", "PingRecord"]
 
 NEVER: Final = math.inf
+
+# So many seconds a peer may save up what it has not used of its rate of control frames.
+BURST: Final = 10.0
 
 # So many pings are kept that nobody awaits, and so many that somebody does.
 _MOST_RECORDS: Final = 64
@@ -161,3 +164,23 @@ class Keepalive:
         if self._lost_at == NEVER:
             self._lost_at = now + self._timeout
         return True
+
+
+class ControlRate:
+    """How many control frames the peer may send.
+
+    Args:
+        rate: so many a second, over `BURST` seconds.
+        now: the time, in seconds.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._left = rate * BURST
+        self._at = now
+
+    def admits(self, count: int, now: float) -> bool:
+        """Note so many more; returns whether the peer may send them."""
+        self._left = min(self._rate * BURST, self._left + (now - self._at) * self._rate) - count
+        self._at = now
+        return self._left >= 0

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 from .checks import CALLABLE, FLAG, TEXT, Check, can, check_all, option, seconds, size
 from .deflate import Deflate
+from .descriptors import most_connections
 from .spec import SUPPORTED_VERSIONS
 
 __all__ = [
@@ -34,6 +35,11 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 _FACTOR = Check("a finite number from 1", (int, float), lambda value: 1 <= value <= sys.float_info.max)
+_RATE = Check(
+    "a finite number from 1, or None for no limit",
+    (int, float, NoneType),
+    lambda value: value is None or 1 <= value <= sys.float_info.max,
+)
 BINARY_TYPES: Final = ("bytes", "bytearray", "memoryview", "fragments")
 SLOW_CONSUMER: Final = ("disconnect", "drop_newest", "drop_oldest", "latest")
 
@@ -205,6 +211,8 @@ class Options(HeadOptions):
             `None`: never cut.
         binary_type: what a binary message is received as: `"bytes"`, `"bytearray"`, `"memoryview"`, or
             `"fragments"`, a list of the payloads of its frames (`ws`: binaryType).
+        max_control_rate: most pings, pongs and close frames of the peer a second, over ten seconds; more
+            closes with 1008. `None`: no limit.
         allow_synchronous_events: several events may happen in one turn of the loop. `False`: one at a
             time, as in browsers, which is slower (`ws`: allowSynchronousEvents).
         max_queue: received messages kept for `recv()` before reading pauses; it also pauses not
@@ -225,6 +233,7 @@ class Options(HeadOptions):
     max_fragments: int | None = option(131072, size(1, none="no limit"))
     max_buffered_chunks: int | None = option(262144, size(1, none="no limit"))
     max_pending_auto_pongs: int | None = option(60, size(1, none="no limit"))
+    max_control_rate: float | None = option(None, _RATE)
     auto_pong: bool = option(True, FLAG)
     skip_utf8_validation: bool = option(False, FLAG)
     per_message_deflate: bool | Deflate = option(False, _DEFLATE)
@@ -354,8 +363,14 @@ class ServerOptions(Options):
         web_socket: the class of the server's WebSockets, a subclass of `WebSocket`, in `wsline.sync` of the
             one there (`ws`: WebSocket).
         backlog: length of the queue of connections not yet accepted (`ws`: backlog).
-        max_connections: most connections at a time; more get 503. `None`: no limit.
-        max_connections_per_ip: the same for one address.
+        max_connections: most WebSockets at a time; more get 503. Default: what the system's limit on open
+            files leaves. `None`: no limit.
+        max_connections_per_ip: the same for one address; default: no limit, for clients may share one.
+        max_pending_handshakes: most opening handshakes at a time; more end the oldest with 503.
+        max_protocols: most subprotocols that a client may offer; more get 400.
+        max_protocol_length: most characters of each; more get 400.
+        max_extensions: how many of the offered extensions are considered.
+        max_extension_parameters: how many of the parameters of each.
         sock: a listening stream socket to use, instead of host and port; the server owns it then.
         unix_path: path of a UNIX socket to listen at, instead of host and port.
         ssl: an `ssl.SSLContext` with the server's certificate, for wss.
@@ -373,8 +388,13 @@ class ServerOptions(Options):
     client_tracking: bool = option(True, FLAG)
     web_socket: Any = option(None, _CLASS)
     backlog: int = option(511, size(1))
-    max_connections: int | None = option(None, size(1, none="no limit"))
+    max_connections: int | None = option(most_connections, size(1, none="no limit"))
     max_connections_per_ip: int | None = option(None, size(1, none="no limit"))
+    max_pending_handshakes: int = option(1024, size(1))
+    max_protocols: int = option(32, size(1))
+    max_protocol_length: int = option(64, size(1))
+    max_extensions: int = option(8, size(0))
+    max_extension_parameters: int = option(8, size(0))
     sock: Any = option(None, _SOCKET)
     unix_path: str | None = option(None, TEXT)
     ssl: Any = option(None, _CONTEXT)

@@ -16,7 +16,8 @@ cdef class Sending:
     cdef readonly Output output
     cdef readonly int state
     cdef readonly object cause, sent_close, received_close, initiator
-    cdef bint _is_terminated
+    cdef bint _is_terminated, _is_overdue
+    cdef int64_t _unsent
     cdef readonly MessageSender sender
 
     cpdef void check_open(self) except *

@@ -1,5 +1,6 @@
 """What an open WebSocket sends: the half of `Connection` that messages go through."""
 
+from dataclasses import replace
 from typing import Final, Protocol
 
 from . import closing
@@ -55,7 +56,8 @@ class Sending:
         self.sent_close: Close | None = None
         self.received_close: Close | None = None
         self.initiator: str | None = None
-        self._is_terminated = False
+        self._is_terminated = self._is_overdue = False
+        self._unsent = 0
         self.sender = sender
 
     def check_open(self) -> None:
@@ -193,9 +195,26 @@ class Sending:
     @property
     def close_info(self) -> CloseInfo:
         """How the connection ended, as far as it is known."""
-        return closing.close_info(
-            self.role, self.sent_close, self.received_close, self.initiator, self.cause, self._is_terminated
+        is_terminated, overdue = self._is_terminated, self.options.close_timeout if self._is_overdue else None
+        info = closing.close_info(
+            self.role,
+            self.sent_close,
+            self.received_close,
+            self.initiator,
+            self.cause,
+            is_terminated,
+            overdue,
         )
+        return replace(info, latency=self._latency(), unsent=self._unsent)
+
+    def _latency(self) -> float | None:
+        """Return the last round-trip time of a ping, in seconds."""
+        return None
+
+    def _note_unsent(self, is_end: bool) -> None:
+        """Count what will not be sent any more: what is kept back or waits for its turn; at the end all."""
+        if self.state != State.CONNECTING:
+            self._unsent += self.buffered() - (0 if is_end else self.output.pending())
 
     def closed_error(self) -> ConnectionClosed:
         """Return the exception for calls that need the connection open."""

@@ -1,8 +1,9 @@
-"""What has passed over a connection, in numbers."""
+"""What has passed over a connection, and through a server, in numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Stats"]
+__all__ = ["ServerStats", "Stats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,24 @@ class Stats:
     pings_sent: int
     pongs_received: int
     messages_dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStats:
+    """What has come to a server since it was made.
+
+    Attributes:
+        opened: WebSockets that were opened.
+        open: those that are open now, or closing.
+        pending: opening handshakes that are not over.
+        refused: opening handshakes that failed, for whatever reason.
+        messages_dropped: messages to clients that are gone, dropped as `slow_consumer` says.
+        limits: for each option that has ended a connection or refused a handshake, how often.
+    """
+
+    opened: int
+    open: int
+    pending: int
+    refused: int
+    messages_dropped: int
+    limits: Mapping[str, int]

@@ -325,7 +325,7 @@ class Asked:
             self.deadlines,
             Hooks(
                 should_handle=lambda request: True,
-                busy=lambda channel: "no" if self.is_busy else None,
+                busy=lambda channel: ("no", "max_connections") if self.is_busy else None,
                 on_headers=lambda headers, request: None,
                 on_open=lambda *arguments: self.opened.append(arguments),
                 on_client_error=self.take_error,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 # From the ground up. What is on one floor does not see its neighbours, only what is below.
 FLOORS = [
-    {"spec", "speedups", "checks", "zlibs"},
+    {"spec", "speedups", "checks", "zlibs", "descriptors"},
     {"errors", "deflate", "stats"},
     {"options"},
     {"wire", "handshake", "liveness", "states", "agenda", "backoff", "clients", "topics"},

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from ..errors import HandshakeError
+from ..errors import HandshakeError, HandshakeTimeout
 from ..handshake.deflate import Verdict
 from ..handshake.headers import Headers
 from ..handshake.http1 import Request, Response, refusal
 from ..handshake.judging import judge
-from ..handshake.server import NotServed, ServerHandshake
+from ..handshake.server import NotServed, ServerHandshake, unavailable
 from ..handshake.tls import tls_error
 from ..options import ServerOptions
 from ..wire.deflate import is_over_budget
@@ -32,7 +32,7 @@ class Hooks:
 
     Attributes:
         should_handle: whether a request is for this server.
-        busy: returns why no WebSocket can be opened now on a channel, or `None`.
+        busy: returns `None`, or why no WebSocket can be opened now on a channel, and the option that says so.
         on_headers: called with the headers of the 101 and the request, before it is sent.
         on_open: called when the 101 is written, with the channel, the request, the subprotocol, what was
             agreed on compression, and the bytes that came behind the request; it gives the channel its
@@ -44,7 +44,7 @@ class Hooks:
     """
 
     should_handle: Callable[[Request], bool]
-    busy: Callable[[Channel], str | None]
+    busy: Callable[[Channel], tuple[str, str | None] | None]
     on_headers: Callable[[Headers, Request], object]
     on_open: Callable[[Channel, Request, str | None, Verdict, bytes], object]
     on_client_error: Callable[[HandshakeError, UpgradeSocket, Request], bool]
@@ -69,6 +69,7 @@ class ServerOpening(Consumer):
         self._deadlines = deadlines
         self._hooks = hooks
         self._is_over = False
+        self._is_late = False
         self._handshake = ServerHandshake(options, secure=channel.secure, should_handle=hooks.should_handle)
         self._early = b""
         self._is_judged = False
@@ -109,19 +110,25 @@ class ServerOpening(Consumer):
         self.channel = None
         if self._task is not None:
             self._task.cancel()
-        self._hooks.on_fail(
-            error or HandshakeError("the client closed the connection before it was answered")
-        )
+        if self._is_late:
+            self._hooks.on_fail(
+                HandshakeTimeout("TLS was not established in time (option handshake_timeout)")
+            )
+        else:
+            gone = HandshakeError("the client closed the connection before it was answered")
+            self._hooks.on_fail(error or gone)
         self._end()
 
     def on_deadline(self, now: float) -> None:
         """Give a slow client up."""
         if self.channel is not None and not self.channel.is_ready:
+            self._is_late = True
             self.channel.abort()
             return
         seconds = self._options.handshake_timeout
-        message = f"the request was not complete, or not answered, after {seconds} s\n"
-        self._give_up(HTTPStatus.REQUEST_TIMEOUT, message)
+        message = f"the request was not complete, or not answered, after {seconds} s"
+        response = refusal(HTTPStatus.REQUEST_TIMEOUT, f"{message}\n")
+        self._give_up(response, HandshakeTimeout(message, response=response))
 
     # -- judging
 
@@ -167,9 +174,9 @@ class ServerOpening(Consumer):
         channel = self.channel
         if channel is None:
             return
-        reason = self._hooks.busy(channel)
-        if reason is not None:
-            self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))
+        busy = self._hooks.busy(channel)
+        if busy is not None:
+            self._answer(*_no_room(*busy))
             return
         deflate = self._handshake.choose_deflate(request, frugal=is_over_budget(self._options.deflate))
         for reason in deflate.reasons:
@@ -227,12 +234,29 @@ class ServerOpening(Consumer):
             self._refused.destroy()
         else:
             # Not cut at once: a reset would take the answer from the client.
-            self._give_up(HTTPStatus.SERVICE_UNAVAILABLE, "the server is closing\n")
+            self._give_up(*_no_room("the server is closing", None))
 
-    def _give_up(self, status: HTTPStatus, message: str) -> None:
+    def crowd_out(self) -> None:
+        """Make room for others, for this is the oldest of too many."""
+        if self._refused is not None:
+            self._refused.destroy()
+        elif self.channel is not None and not self.channel.is_ready:
+            self.channel.abort()
+        else:
+            self._give_up(*_no_room("too many handshakes (max_pending_handshakes)", "max_pending_handshakes"))
+
+    def _give_up(self, response: Response, error: HandshakeError) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._answer(refusal(status, message))
+        self._answer(response, error)
+
+
+def _no_room(reason: str, limit: str | None) -> tuple[Response, HandshakeError]:
+    """Return the refusal of a client for which there is no room now, and why it is refused."""
+    response = unavailable(reason)
+    error = HandshakeError(reason, response=response)
+    error.limit = limit
+    return response, error
 
 
 def _is_clients(error: HandshakeError, response: Response) -> bool:

@@ -32,7 +32,7 @@ class Openings:
         self._options = options
         self._on_end = hooks.on_end
         self._hooks = replace(hooks, on_end=self._on_opening_end)
-        self._openings: set[ServerOpening] = set()
+        self._openings: dict[ServerOpening, None] = {}  # oldest first
 
     def __len__(self) -> int:
         return len(self._openings)
@@ -82,6 +82,7 @@ class Openings:
             outcome.set_result(accept(*opened))
 
         def on_fail(error: Exception) -> None:
+            self._hooks.on_fail(error)
             if not outcome.done():
                 outcome.set_exception(error)
 
@@ -103,10 +104,12 @@ class Openings:
             opening.abort()
 
     def _add(self, channel: Channel, hooks: Hooks) -> ServerOpening:
+        if len(self._openings) >= self._options.max_pending_handshakes:
+            next(iter(self._openings)).crowd_out()
         opening = ServerOpening(channel, self._options, reactor_of(channel.loop).deadlines, hooks)
-        self._openings.add(opening)
+        self._openings[opening] = None
         return opening
 
     def _on_opening_end(self, opening: ServerOpening) -> None:
-        self._openings.discard(opening)
+        self._openings.pop(opening, None)
         self._on_end(opening)

@@ -14,6 +14,7 @@ from ..listening import check_port
 from ..options import ServerOptions
 from ..spec import CloseCode
 from ..states import ServerState
+from ..stats import ServerStats
 from ..wire.close import check_close
 from .channel import Channel
 from .handlers import Handler, Handlers
@@ -191,6 +192,11 @@ class WebSocketServer(Publishing, Service):
                 self._server.off("error", self._on_server_error)
                 self._server.detach(self)
 
+    @property
+    def stats(self) -> ServerStats:
+        """What has come to the server, in numbers: see `ServerStats`."""
+        return self._open.stats(len(self._openings))
+
     def address(self) -> Any:
         """Return where the server listens: `(host, port, ...)`, or the path of a UNIX socket.
 
@@ -256,13 +262,13 @@ class WebSocketServer(Publishing, Service):
             on_headers=lambda headers, request: self._emitter.emit("headers", headers, request),
             on_open=self._on_open,
             on_client_error=self._on_client_error,
-            on_fail=lambda error: None,  # it was answered, and logged
+            on_fail=self._open.refuse,
             on_end=lambda opening: self._check_closed(),
         )
 
-    def _why_busy(self, channel: Channel) -> str | None:
+    def _why_busy(self, channel: Channel) -> tuple[str, str | None] | None:
         if self.state != ServerState.RUNNING:
-            return "the server is closing"
+            return "the server is closing", None
         return self._open.why_full(_ip(channel))
 
     def _on_client_error(self, error: HandshakeError, socket: UpgradeSocket, request: Request) -> bool:

@@ -11,7 +11,7 @@ from .headers import Parameters, is_token, parse_parameters, shown
 
 __all__ = ["MAX_OFFERS", "MAX_PARAMETERS", "ExtensionOffer", "build_extensions", "parse_extensions"]
 
-# More offers, or parameters of one offer, than these are read but not considered.
+# More offers, or parameters of one offer, than these are read but not considered; servers have options.
 MAX_OFFERS: Final = 8
 MAX_PARAMETERS: Final = 8
 
@@ -23,14 +23,18 @@ class ExtensionOffer(NamedTuple):
     params: Parameters
 
 
-def parse_extensions(value: str) -> list[ExtensionOffer]:
+def parse_extensions(
+    value: str, most: int = MAX_OFFERS, most_parameters: int = MAX_PARAMETERS
+) -> list[ExtensionOffer]:
     """Return the extensions of a Sec-WebSocket-Extensions header.
 
     Args:
         value: the header's value; of a repeated header the values joined by commas.
+        most: how many extensions are considered.
+        most_parameters: how many parameters of each are.
 
     Returns:
-        The first `MAX_OFFERS` extensions with their first `MAX_PARAMETERS` parameters each.
+        The first `most` extensions with their first `most_parameters` parameters each.
 
     Raises:
         ValueError: the value is ill-formed, also beyond what is returned.
@@ -39,7 +43,7 @@ def parse_extensions(value: str) -> list[ExtensionOffer]:
     for _, parameters in elements:
         for parameter, text in parameters:
             _check_value(parameter, text)
-    return [ExtensionOffer(name, parameters[:MAX_PARAMETERS]) for name, parameters in elements[:MAX_OFFERS]]
+    return [ExtensionOffer(name, parameters[:most_parameters]) for name, parameters in elements[:most]]
 
 
 def build_extensions(offers: Iterable[ExtensionOffer]) -> str:

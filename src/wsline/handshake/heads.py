@@ -53,9 +53,10 @@ class HeadError(HandshakeError):
         status: the status code with which a server answers it.
     """
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, status: HTTPStatus, message: str, limit: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.limit = limit
 
 
 class HeadLines:
@@ -104,6 +105,7 @@ class HeadLines:
             raise HeadError(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"more than {self._options.max_headers} headers (option max_headers)",
+                "max_headers",
             )
         self._line = self._checked = end + len(_CRLF)
         self._count += 1
@@ -119,11 +121,13 @@ class HeadLines:
             raise HeadError(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"HTTP head larger than {self._options.max_head_size} bytes (option max_head_size)",
+                "max_head_size",
             )
         if end > line_limit:
             status, name = _LONG_HEADER_LINE if self._count else _LONG_START_LINE
+            most = self._options.max_head_line
             raise HeadError(
-                status, f"{name} longer than {self._options.max_head_line} bytes (option max_head_line)"
+                status, f"{name} longer than {most} bytes (option max_head_line)", "max_head_line"
             )
         self._checked = end
 

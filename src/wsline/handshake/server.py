@@ -22,12 +22,12 @@ __all__ = [
     "VerifyInfo",
     "matches_path",
     "not_served",
+    "unavailable",
     "upgrade_required",
 ]
 
-# A client that offers more, or longer, subprotocols is refused.
-MAX_PROTOCOLS: Final = 32
-MAX_PROTOCOL_LENGTH: Final = 64
+# When a client that cannot be served now may try again, in seconds (RFC 9110 §10.2.3).
+_RETRY_AFTER: Final = 5
 
 # The headers of a 101 that the handshake itself writes, or that a 101 must not have.
 _RESERVED: Final = frozenset(
@@ -149,10 +149,17 @@ class ServerHandshake:
             InvalidHeader: the header is ill-formed, names one twice, or has too many or too long names.
         """
         try:
-            return _parse_protocols(request.headers.get("Sec-WebSocket-Protocol"))
+            names = _parse_protocols(request.headers.get("Sec-WebSocket-Protocol"))
         except ValueError as error:
             message = f"Invalid Sec-WebSocket-Protocol header: {error}"
             raise _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request) from None
+        most, length = self._options.max_protocols, self._options.max_protocol_length
+        if len(names) > most:
+            raise _over(f"{len(names)} names, {most} at most", "max_protocols", request)
+        longest = max(names, key=len, default="")
+        if len(longest) > length:
+            raise _over(f"{shown(longest)} is longer than {length}", "max_protocol_length", request)
+        return names
 
     def check_protocol(self, request: Request, protocol: str) -> None:
         """Check the subprotocol that the application has chosen.
@@ -180,7 +187,12 @@ class ServerHandshake:
         """
         header = request.headers.get("Sec-WebSocket-Extensions")
         try:
-            return [] if header is None else parse_extensions(header)
+            options = self._options
+            return (
+                []
+                if header is None
+                else parse_extensions(header, options.max_extensions, options.max_extension_parameters)
+            )
         except ValueError as error:
             message = f"Invalid Sec-WebSocket-Extensions header: {error}"
             raise _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request) from None
@@ -264,6 +276,18 @@ def _refused(
     return kind(message, request=request, response=refusal(status, f"{message}\n", headers))
 
 
+def _over(what: str, limit: str, request: Request) -> InvalidHeader:
+    message = f"Invalid Sec-WebSocket-Protocol header: {what} (option {limit})"
+    error = _refused(InvalidHeader, HTTPStatus.BAD_REQUEST, message, request)
+    error.limit = limit
+    return error
+
+
+def unavailable(reason: str) -> Response:
+    """Return the refusal of a client that may come again later."""
+    return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n", {"Retry-After": str(_RETRY_AFTER)})
+
+
 def _check_start_line(request: Request) -> None:
     # RFC 6455 §4.2.1: an HTTP/1.1 or higher GET request; RFC 9110 §7.8: Upgrade means nothing in HTTP/1.0.
     if request.version != "HTTP/1.1":
@@ -336,9 +360,4 @@ def _parse_protocols(header: str | None) -> tuple[str, ...]:
     names = parse_list(header)
     if len(set(names)) < len(names):
         raise ValueError(f"a name comes twice in {shown(header)}")
-    if len(names) > MAX_PROTOCOLS:
-        raise ValueError(f"{len(names)} names, {MAX_PROTOCOLS} at most")
-    longest = max(names, key=len)
-    if len(longest) > MAX_PROTOCOL_LENGTH:
-        raise ValueError(f"{shown(longest)} is longer than {MAX_PROTOCOL_LENGTH} characters")
     return tuple(names)

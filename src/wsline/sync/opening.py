@@ -10,10 +10,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
-from ..errors import HandshakeError
+from ..errors import HandshakeError, HandshakeTimeout
 from ..handshake.http1 import Request, Response, build_last, refusal
 from ..handshake.judging import judge
-from ..handshake.server import ServerHandshake
+from ..handshake.server import ServerHandshake, unavailable
 from ..handshake.tls import tls_error
 from ..options import ServerOptions
 from ..spec import Role
@@ -40,19 +40,22 @@ class ServerOpening(Consumer):
     Args:
         channel: where the request comes from.
         options: the server's.
-        admit: called with the `WebSocket` before it is opened; returns why it cannot be now, or `None`. The
-            channel is locked then.
+        admit: called with the `WebSocket` before it is opened; returns why it cannot be now, and the option
+            that says so (or `None`); or `None`. The channel is locked then.
         spawn: called in the loop's thread with a function, to run it in a thread of its own; returns
             whether there was one to be had.
         handle: called in that thread with the open `WebSocket`.
         on_end: called once, when the opening is over in whatever way.
+
+    Attributes:
+        error: why no WebSocket came about, once it is over; else `None`.
     """
 
     def __init__(
         self,
         channel: Channel,
         options: ServerOptions,
-        admit: Callable[[WebSocket], str | None],
+        admit: Callable[[WebSocket], tuple[str, str | None] | None],
         spawn: Callable[[Callable[[], object]], bool],
         handle: Callable[[WebSocket], object],
         on_end: Callable[["ServerOpening"], object],
@@ -63,6 +66,7 @@ class ServerOpening(Consumer):
         self._spawn = spawn
         self._handle = handle
         self._on_end = on_end
+        self.error: BaseException | None = None
         self._handshake = ServerHandshake(options, secure=channel.stream.secure)
         self._early = b""
         self._is_judged = False
@@ -100,6 +104,8 @@ class ServerOpening(Consumer):
 
     def on_lost(self, error: BaseException | None) -> None:
         """Note that nothing can be answered any more."""
+        if self.error is None and not self._is_answered:
+            self.error = error or HandshakeError("the client closed the connection before it was answered")
         self._is_answered = True
         if isinstance(error, OSError) and not self._channel.stream.is_ready:
             self._channel.later(lambda: logger.info("%s", tls_error(error)))
@@ -111,11 +117,13 @@ class ServerOpening(Consumer):
     def on_deadline(self, now: float) -> None:
         """Give a slow client up."""
         if self._is_answered or not self._channel.stream.is_ready:
+            if not self._is_answered:
+                self.error = HandshakeTimeout("TLS was not established in time (option handshake_timeout)")
             self._channel.abort()
             return
         seconds = self._options.handshake_timeout
-        text = f"the request was not complete, or not answered, after {seconds} s\n"
-        self._answer(refusal(HTTPStatus.REQUEST_TIMEOUT, text))
+        message = f"the request was not complete, or not answered, after {seconds} s"
+        self._answer(refusal(HTTPStatus.REQUEST_TIMEOUT, f"{message}\n"), HandshakeTimeout(message))
 
     # -- judging
 
@@ -140,7 +148,7 @@ class ServerOpening(Consumer):
             websocket.terminate()
             return
         with self._channel.lock:
-            self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many threads\n"))
+            self._answer(unavailable("too many threads"))
 
     def _consult(self, request: Request) -> None:
         """Judge with the application's help, in a thread of its own, and handle the WebSocket there."""
@@ -184,9 +192,9 @@ class ServerOpening(Consumer):
         session = begin(Role.SERVER, self._options, channel, channel.output, deflate.parameters)
         kind: type[WebSocket] = self._options.web_socket or WebSocket
         websocket = kind(session, None, protocol, request, None, deflate.extensions)
-        reason = self._admit(websocket)
-        if reason is not None:
-            self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason}\n"))
+        busy = self._admit(websocket)
+        if busy is not None:
+            self._answer(unavailable(busy[0]), _no_room(*busy))
             return None
         self._is_answered = True
         channel.output.put(response.build(), False, 0)
@@ -205,18 +213,19 @@ class ServerOpening(Consumer):
 
     def _refuse(self, error: Exception) -> None:
         if isinstance(error, HandshakeError):
-            self._answer(error.response or refusal(HTTPStatus.BAD_REQUEST))
+            self._answer(error.response or refusal(HTTPStatus.BAD_REQUEST), error)
         else:
-            self._answer(refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+            self._answer(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), error)
 
-    def _answer(self, response: Response) -> None:
+    def _answer(self, response: Response, error: Exception | None = None) -> None:
         """Send a response that ends the connection."""
         channel = self._channel
         if self._is_answered:
             return
-        data, error = build_last(response)
-        if error is not None:
-            channel.later(lambda: logger.error("a response that cannot be sent", exc_info=error))
+        self.error = error or HandshakeError(f"the handshake was refused with {response.status}")
+        data, fault = build_last(response)
+        if fault is not None:
+            channel.later(lambda: logger.error("a response that cannot be sent", exc_info=fault))
         self._is_answered = True
         channel.output.put(data, False, 0)
         channel.ending = int(Exit.HALF_CLOSE)
@@ -227,15 +236,21 @@ class ServerOpening(Consumer):
     def _end(self) -> None:
         self._channel.later(lambda: self._on_end(self))
 
-    def abort(self) -> None:
-        """Refuse the client, for the server closes; drop one that has been refused before."""
+    def abort(self, reason: str = "the server is closing", limit: str | None = None) -> None:
+        """Refuse the client, for this reason and option; drop one that has been refused before."""
         with self._channel.lock:
             if self._is_answered or not self._channel.stream.is_ready:
                 if self._channel.consumer is self:
                     self._channel.abort()
                 return
             # Not cut at once: a reset would take the answer from the client.
-            self._answer(refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is closing\n"))
+            self._answer(unavailable(reason), _no_room(reason, limit))
+
+
+def _no_room(reason: str, limit: str | None) -> HandshakeError:
+    error = HandshakeError(reason)
+    error.limit = limit
+    return error
 
 
 def _log(error: Exception) -> None:

@@ -14,6 +14,7 @@ from ..keywords import ServerKeywords
 from ..options import ServerOptions
 from ..spec import CloseCode, State
 from ..states import ServerState
+from ..stats import ServerStats
 from ..wire.close import check_close
 from .channel import Channel
 from .listener import Acceptor, open_sockets
@@ -100,7 +101,7 @@ class WebSocketServer(Publishing):
         self._addresses: list[Any] = []
         self._acceptors: list[Acceptor] = []
         self._listening = 0
-        self._openings: set[ServerOpening] = set()
+        self._openings: dict[ServerOpening, None] = {}  # oldest first
         self._threads: set[threading.Thread] = set()
         self._open: Clients[WebSocket] = Clients(self.options)
         self._hub = Hub(self.options, self._lock)
@@ -234,8 +235,12 @@ class WebSocketServer(Publishing):
             channel, self.options, self._admit, self._spawn, self._handle, self._on_opening_end
         )
         with self._lock:
-            self._openings.add(opening)
+            full = len(self._openings) >= self.options.max_pending_handshakes
+            oldest = next(iter(self._openings)) if full else None
+            self._openings[opening] = None
             is_late = self.state != ServerState.RUNNING
+        if oldest is not None:
+            oldest.abort("too many handshakes (max_pending_handshakes)", "max_pending_handshakes")
         channel.start(opening)
         if is_late:
             opening.abort()
@@ -247,15 +252,17 @@ class WebSocketServer(Publishing):
 
     def _on_opening_end(self, opening: ServerOpening) -> None:
         with self._lock:
-            self._openings.discard(opening)
+            self._openings.pop(opening, None)
+            if opening.error is not None:
+                self._open.refuse(opening.error)
             self._check_closed()
 
-    def _admit(self, websocket: WebSocket) -> str | None:
+    def _admit(self, websocket: WebSocket) -> tuple[str, str | None] | None:
         address = websocket.remote_address
         ip = address[0] if isinstance(address, tuple) else ""
         with self._lock:
             if self.state != ServerState.RUNNING:
-                return "the server is closing"
+                return "the server is closing", None
             reason = self._open.why_full(ip)
             if reason is None:
                 self._open.add(websocket, ip)
@@ -327,6 +334,12 @@ class WebSocketServer(Publishing):
         """The open WebSockets now, those that are closing included; empty without `client_tracking`."""
         with self._lock:
             return set(self._open) if self.options.client_tracking else set()
+
+    @property
+    def stats(self) -> ServerStats:
+        """What has come to the server, in numbers: see `ServerStats`."""
+        with self._lock:
+            return self._open.stats(len(self._openings))
 
     def address(self) -> Any:
         """Return where the server listens: `(host, port, ...)`, or the path of a UNIX socket.
