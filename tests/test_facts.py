@@ -20,6 +20,8 @@ class Told(Facts):
         self._response = Response(101)
         self._protocol = "chat"
         self._url = "ws://a/"
+        self._extensions = ()
+        self._binary_type = "bytes"
 
 
 def told() -> tuple[Told, Connection]:

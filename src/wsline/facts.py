@@ -18,6 +18,8 @@ _STATES: Final = tuple(State)
 class Facts:
     """The properties of a WebSocket; its door sets the attributes."""
 
+    __slots__ = ()
+
     CONNECTING = State.CONNECTING
     OPEN = State.OPEN
     CLOSING = State.CLOSING
@@ -29,8 +31,8 @@ class Facts:
     _response: Response | None
     _protocol: str | None
     _url: str | None
-    _extensions: Sequence[ExtensionOffer] = ()
-    _binary_type = "bytes"
+    _extensions: Sequence[ExtensionOffer]
+    _binary_type: str
 
     def _set_form(self, form: Callable[[Any], Any], keeps_fragments: bool) -> None:
         """Let `form` make something of each message; `keeps_fragments`: it wants `KeptFragments`."""
@@ -52,7 +54,7 @@ class Facts:
     def binary_type(self, value: str) -> None:
         form = form_of(value)
         if value != self._binary_type:  # what was never changed costs nothing
-            self._binary_type = value
+            self._binary_type = value  # type: ignore[misc]  # a slot of the door's class
             self._set_form(form, value == "fragments")
 
     @property

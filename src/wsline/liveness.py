@@ -1,7 +1,6 @@
 """Is the peer there? Pings and who awaits which pong, and keepalive, with deadlines as data."""
 
 import math
-from collections import deque
 from typing import Any, Final, NamedTuple
 
 from .errors import InvalidState
@@ -34,10 +33,12 @@ class PingLedger:
         pings_sent, pongs_received: how many there were.
     """
 
+    __slots__ = ("_awaited", "_count", "_records", "latency", "pings_sent", "pongs_received")
+
     def __init__(self) -> None:
         self.latency: float | None = None
         self.pings_sent = self.pongs_received = 0
-        self._records: deque[PingRecord] = deque()
+        self._records: list[PingRecord] = []
         self._awaited = 0
         self._count = 0
 
@@ -108,7 +109,8 @@ class PingLedger:
         found = next((i for i, each in enumerate(self._records) if each.payload == payload), None)
         if found is None:
             return []
-        answered = [self._records.popleft() for _ in range(found + 1)]
+        answered = self._records[: found + 1]
+        del self._records[: found + 1]
         self._awaited -= sum(each.waiter is not None for each in answered)
         self.latency = now - answered[-1].sent_at
         return [(each.waiter, now - each.sent_at) for each in answered]
@@ -133,6 +135,8 @@ class Keepalive:
         timeout: seconds, or `None` for never.
         now: the time, in seconds.
     """
+
+    __slots__ = ("_interval", "_lost_at", "_ping_at", "_timeout")
 
     def __init__(self, interval: float | None, timeout: float | None, now: float) -> None:
         self._interval = NEVER if interval is None else interval
@@ -173,6 +177,8 @@ class ControlRate:
         rate: so many a second, over `BURST` seconds.
         now: the time, in seconds.
     """
+
+    __slots__ = ("_at", "_left", "_rate")
 
     def __init__(self, rate: float, now: float) -> None:
         self._rate = rate

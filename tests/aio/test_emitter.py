@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsline.aio.emitter import Emitter, EventSource, Listener
+from wsline.aio.emitter import Emitter, EventSource, Listener, count_parameters
 
 EVENTS = ("message", "close", "error")
 
@@ -441,3 +441,17 @@ def test_an_event_source_attaches_by_call_and_by_decorator() -> None:
 def test_what_is_no_event_source_yet_says_so() -> None:
     with pytest.raises(NotImplementedError):
         EventSource().on("ring", print)
+
+
+def test_what_wraps_a_function_is_asked_by_inspect() -> None:
+    def inner(a: Any, b: Any) -> None:
+        """Declares two."""
+
+    @functools.wraps(inner)
+    def outer(*arguments: Any) -> None:
+        """Says that it declares two."""
+
+    assert count_parameters(inner) == 2
+    assert count_parameters(outer) == 2
+    assert count_parameters(lambda *rest: None) == 255
+    assert count_parameters(lambda a, /, b, *, c=1, **more: None) == 2

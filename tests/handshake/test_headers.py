@@ -1,5 +1,6 @@
 """Headers, and the grammar of header values."""
 
+import sys
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -256,3 +257,68 @@ def test_cost_is_linear(
             parse(value)
 
     assert cpu_time(refuse) < 0.1
+
+
+# -- what is kept for long
+
+
+def test_packed_headers_are_the_same_headers() -> None:
+    fields = [("Host", "a:80"), ("X", "1"), ("x", "2: \xe9\t"), ("Empty", "")]
+    headers, packed = Headers(fields), Headers(fields)
+    packed.pack()
+    assert packed == headers
+    assert list(packed.items()) == fields
+    assert packed.build() == headers.build()
+    assert packed["X"] == "1, 2: \xe9\t"
+    assert packed.get("nothing") is None
+    assert packed.get("nothing", "else") == "else"
+    assert packed.get_all("x") == ["1", "2: \xe9\t"]
+    assert "empty" in packed
+    assert "other" not in packed
+    assert Headers(packed) == headers
+    assert repr(packed) == repr(headers)
+    packed.pack()
+    assert packed == headers
+
+
+def test_packed_headers_take_little_memory() -> None:
+    headers = Headers([(f"X-Header-{i}", f"value {i}") for i in range(20)])
+    headers.pack()
+    reached = [headers._packed, headers._list, headers._index]
+    assert sum(map(sys.getsizeof, reached)) < 600
+    assert headers["X-Header-7"] == "value 7"
+    assert headers._index is None, "reading does not unpack them"
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_change_shows_at_once(is_packed: bool) -> None:
+    headers = Headers({"A": "1", "B": "2"})
+
+    def look() -> dict[str, str]:
+        found = {name: headers[name] for name in headers}
+        assert [name for name in "ABC" if name in headers] == list(found)
+        if is_packed:
+            headers.pack()
+        return found
+
+    look()
+    headers.add("a", "3")
+    assert look() == {"A": "1, 3", "B": "2"}
+    headers["C"] = "4"
+    assert look() == {"A": "1, 3", "B": "2", "C": "4"}
+    del headers["A"]
+    assert look() == {"B": "2", "C": "4"}
+    assert headers.setdefault("B", "5") == "2"
+    headers["b"] = "6"
+    assert headers.get_all("B") == ["6"]
+
+
+def test_the_list_of_values_is_the_callers() -> None:
+    headers = Headers({"A": "1"})
+    headers.get_all("A").append("2")
+    assert headers.get_all("A") == ["1"]
+
+
+def test_what_a_parser_has_found_is_taken_as_it_is() -> None:
+    headers = Headers.of_parsed([("A", "1"), ("a", "2")])
+    assert headers == Headers([("A", "1"), ("a", "2")])

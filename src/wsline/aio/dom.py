@@ -142,6 +142,8 @@ def _slot(type: str) -> Any:
 class EventTarget:
     """What has the events of a browser's WebSocket, beside `on`, `once` and `off`."""
 
+    __slots__ = ()
+
     on_open = _slot("open")
     on_message = _slot("message")
     on_error = _slot("error")

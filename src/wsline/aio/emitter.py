@@ -5,6 +5,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
 from typing import Any, Final, TypeVar, overload
 
 __all__ = ["Emitter", "EventSource", "Listener", "count_parameters", "is_coroutine_function"]
@@ -26,6 +27,8 @@ class Listener:
         once: it is called for one event only.
         on_error: called with the exception of a task.
     """
+
+    __slots__ = ("_on_error", "arity", "function", "is_coroutine", "once")
 
     def __init__(
         self, function: Callable[..., Any], once: bool, on_error: Callable[[Exception], object]
@@ -66,7 +69,15 @@ def _log(error: Exception) -> None:
 _running: set["asyncio.Future[Any]"] = set()
 
 
+def _code_of(function: Callable[..., Any]) -> CodeType | None:
+    """Return the code of a function to which nothing was added that `inspect` would see, as `__wrapped__`."""
+    return function.__code__ if type(function) is FunctionType and not function.__dict__ else None
+
+
 def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    code = _code_of(function)
+    if code is not None:
+        return bool(code.co_flags & inspect.CO_COROUTINE)
     # `inspect` sees through a partial of a function, not of a method or of an object with an async call.
     while isinstance(function, functools.partial):
         function = function.func
@@ -74,6 +85,9 @@ def is_coroutine_function(function: Callable[..., Any]) -> bool:
 
 
 def count_parameters(function: Callable[..., Any]) -> int:
+    code = _code_of(function)
+    if code is not None:  # `inspect` takes as long as a third of an opening handshake
+        return _MANY if code.co_flags & inspect.CO_VARARGS else code.co_argcount
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin that does not tell
@@ -91,6 +105,8 @@ class Emitter:
         on_error: called with the exception of a listener that is a coroutine function.
         on_change: called with the name of an event whose listeners have changed.
     """
+
+    __slots__ = ("_events", "_listeners", "_on_change", "_on_error")
 
     def __init__(
         self,
@@ -171,6 +187,8 @@ class Emitter:
 
 class EventSource:
     """What has events: `on`, `once` and `off`."""
+
+    __slots__ = ()
 
     def _events(self) -> Emitter:
         raise NotImplementedError

@@ -19,9 +19,11 @@ logger: Final = logging.getLogger("wsline")
 class Subscribing:
     """The part of a WebSocket that follows topics."""
 
+    __slots__ = ()
+
     # The door's session, and the hub of the server that has accepted the WebSocket.
     _session: Any
-    _hub: "Hub | None" = None
+    _hub: "Hub | None"
 
     def subscribe(self, topic: str) -> Any:
         """Follow a topic: get what is published to it from now on. Only a server's WebSockets do.

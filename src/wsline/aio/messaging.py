@@ -19,6 +19,8 @@ __all__ = ["Messaging"]
 class Messaging:
     """Sends and receives over a `Session`; `WebSocket` is this and all the rest."""
 
+    __slots__ = ("_session",)
+
     def __init__(self, session: Session) -> None:
         self._session = session
 

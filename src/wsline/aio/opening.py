@@ -188,6 +188,7 @@ class ServerOpening(Consumer):
         self.channel = None
         channel.resume_reading()
         self._hooks.on_open(channel, request, protocol, deflate, self._early)
+        request.headers.pack()  # they are kept as long as the WebSocket
         channel.written()
         self._end()
 

@@ -113,6 +113,7 @@ class WebSocketServer(Publishing, Service):
         self._handlers = None if handler is None else Handlers(handler, self._check_closed)
         self._open: Clients[WebSocket] = Clients(self.options)
         self._hub = Hub(self.options, self._tell)
+        self._client_end = self._on_client_end  # one method object for all clients
         self._openings = Openings(self.options, self._make_hooks())
         if server is None and not no_server:
             self._listener = Listener(self.options, self.options.handshake_timeout, self._openings.begin)
@@ -283,13 +284,12 @@ class WebSocketServer(Publishing, Service):
     def _accept(
         self, channel: Channel, request: Request, protocol: str | None, deflate: Verdict, early: bytes
     ) -> WebSocket:
-        ip = _ip(channel)
         websocket = self._web_socket._accept(channel, self.options, request, protocol)
-        self._open.add(websocket, ip)
+        self._open.add(websocket, _ip(channel))
         if self.options.client_tracking:
             self.clients.add(websocket)
         websocket._hub = self._hub
-        websocket._on_end(lambda: self._on_client_end(websocket, ip))
+        websocket._on_end(self._client_end)
         websocket._begin(channel, early, deflate.extensions, deflate.parameters)
         return websocket
 
@@ -316,8 +316,8 @@ class WebSocketServer(Publishing, Service):
             self._handlers.start(websocket)
         return heard or self._handlers is not None
 
-    def _on_client_end(self, websocket: WebSocket, ip: str) -> None:
-        self._open.discard(websocket, ip)
+    def _on_client_end(self, websocket: WebSocket) -> None:
+        self._open.discard(websocket, _ip(websocket))
         self.clients.discard(websocket)
         self._hub.drop(websocket)
         self._check_closed()
@@ -358,6 +358,6 @@ def _check_class(chosen: Any) -> type[WebSocket]:
     return kind
 
 
-def _ip(channel: Channel) -> str:
-    address = channel.remote_address
+def _ip(end: Channel | WebSocket) -> str:
+    address = end.remote_address
     return address[0] if isinstance(address, tuple) else ""

@@ -67,9 +67,16 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
         an `Event`, as in browsers.
     """
 
+    # The attributes of each have fixed places; a dict comes about only if a user sets one of his own.
+    __slots__ = (
+        "__dict__", "__weakref__", "_binary_type", "_emitter", "_end_callback", "_extensions", "_hub",
+        "_left_to_listeners", "_protocol", "_request", "_response", "_turns", "_url",
+    )  # fmt: skip
+
     _emitter: Emitter | None
     _turns: Turns | None
-    _end_callback: Callable[[], object] | None
+    _end_callback: Callable[["WebSocket"], object] | None
+    _left_to_listeners: BaseException | None
 
     def __init__(self, url: str, protocols: str | Sequence[str] | None = None, **options: Any) -> None:
         opening = self._prepare(url, protocols, ClientOptions.from_keywords(type(self).__name__, options))
@@ -114,6 +121,7 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
         Messaging.__init__(self, Session(loop, connection, self._emit))
         self._emitter = None
         self._turns = None if options.allow_synchronous_events else Turns(self._session, self._emit_now)
+        self._binary_type = "bytes"
         if options.binary_type != "bytes":
             self.binary_type = options.binary_type
         self._request = request
@@ -121,7 +129,9 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
         self._protocol = None
         self._url = None
         self._end_callback = None
-        self._left_to_listeners: BaseException | None = None
+        self._extensions = ()
+        self._hub = None
+        self._left_to_listeners = None
 
     def _begin(
         self,
@@ -136,8 +146,8 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
         session.emit("open")
         session.take_early(trailing)
 
-    def _on_end(self, callback: Callable[[], object]) -> None:
-        """Call `callback` once, when the connection is closed, before the event `close`."""
+    def _on_end(self, callback: Callable[["WebSocket"], object]) -> None:
+        """Call `callback(self)` once, when the connection is closed, before the event `close`."""
         self._end_callback = callback
 
     async def __aenter__(self) -> "WebSocket":
@@ -162,7 +172,7 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
             # Those who keep a list of open WebSockets come first.
             callback, self._end_callback = self._end_callback, None
             if callback is not None:
-                callback()
+                callback(self)
         turns = self._turns
         if turns is not None and (event in _ONE_BY_ONE or turns):
             turns.add(event, arguments)

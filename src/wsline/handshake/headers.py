@@ -6,8 +6,8 @@ must be encoded by the caller (percent-encoding, for example).
 """
 
 import re
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping
-from typing import Final
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, Final, TypeVar, overload
 
 __all__ = [
     "Fields",
@@ -21,6 +21,8 @@ __all__ = [
     "shown",
 ]
 
+_Default = TypeVar("_Default")
+
 # RFC 9110 §5.6.2: token = 1*tchar
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -30,6 +32,9 @@ _BAD_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 # RFC 9110 §7.2: Host = uri-host [ ":" port ]; narrower than RFC 3986: no character here can end or split
 # an authority in a URL.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~%-]+)(?::([0-9]{0,5}))?")
+
+# The fields of headers that are packed.
+_ELSEWHERE: Final[list[tuple[str, str]]] = []
 
 # The most characters of a peer's or caller's text that a message repeats.
 _SHOWN: Final = 200
@@ -79,16 +84,33 @@ class Headers(MutableMapping[str, str]):
         ValueError: a name is not a token, or a value has a control character or one beyond ISO-8859-1.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_index", "_list", "_packed")
     __hash__ = None  # type: ignore[assignment]
 
+    _list: list[tuple[str, str]]
+    _index: dict[str, list[str]] | None  # values by name in lower case, once somebody has asked
+    _packed: bytes | None  # instead of the list
+
     def __init__(self, fields: Fields = ()) -> None:
-        self._fields: list[tuple[str, str]] = []
+        self._set([])
         if isinstance(fields, Headers):
-            self._fields += fields._fields
+            self._list += fields._fields
             return
         for name, value in fields.items() if isinstance(fields, Mapping) else fields:
             self.add(name, value)
+
+    @classmethod
+    def of_parsed(cls, fields: list[tuple[str, str]]) -> "Headers":
+        """Return the headers that a parser has found, which are not checked again."""
+        headers = cls.__new__(cls)
+        headers._set(fields)
+        return headers
+
+    def pack(self) -> None:
+        """Take a fraction of the memory from now on, until a field is changed; reading takes longer."""
+        packed = self.build()
+        self._set(_ELSEWHERE)
+        self._packed = packed
 
     def add(self, name: str, value: str) -> None:
         """Append a field, beside those of the same name.
@@ -98,12 +120,11 @@ class Headers(MutableMapping[str, str]):
             ValueError: as for the constructor; the message names the field.
         """
         _check_field(name, value)
-        self._fields.append((name, value))
+        self._change().append((name, value))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of each field of this name, in order; an empty list if there is none."""
-        wanted = name.lower()
-        return [value for each, value in self._fields if each.lower() == wanted]
+        return [*self._values(name)]
 
     def items(self) -> ItemsView[str, str]:
         """Return every field in order, repeats included."""
@@ -114,22 +135,33 @@ class Headers(MutableMapping[str, str]):
         return "".join(f"{name}: {value}\r\n" for name, value in self._fields).encode("latin-1")
 
     def __getitem__(self, name: str) -> str:
-        values = self.get_all(name)
+        values = self._values(name)
         if not values:
             raise KeyError(name)
         return ", ".join(values)
 
+    @overload
+    def get(self, name: str, default: None = None) -> str | None: ...
+
+    @overload
+    def get(self, name: str, default: str | _Default) -> str | _Default: ...
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what `headers[name]` is, or `default` if there is no such field."""
+        values = self._values(name)
+        return ", ".join(values) if values else default
+
     def __setitem__(self, name: str, value: str) -> None:
         _check_field(name, value)
         self._remove(name)
-        self._fields.append((name, value))
+        self._list.append((name, value))
 
     def __delitem__(self, name: str) -> None:
         if not self._remove(name):
             raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(self.get_all(name))
+        return isinstance(name, str) and bool(self._values(name))
 
     def __iter__(self) -> Iterator[str]:
         names: dict[str, str] = {}
@@ -148,12 +180,37 @@ class Headers(MutableMapping[str, str]):
     def __repr__(self) -> str:
         return f"Headers({self._fields!r})"
 
+    def _set(self, fields: list[tuple[str, str]]) -> None:
+        self._list = fields
+        self._index = None
+        self._packed = None
+
+    @property
+    def _fields(self) -> list[tuple[str, str]]:
+        if self._packed is None:
+            return self._list
+        lines = self._packed.decode("latin-1").split("\r\n")[:-1]
+        return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+
+    def _values(self, name: str) -> Sequence[str]:
+        index = self._index
+        if index is None:
+            index = _by_name(self._fields)
+            if self._packed is None:
+                self._index = index
+        return index.get(name.lower(), ())
+
+    def _change(self) -> list[tuple[str, str]]:
+        """Return the list of fields, which is about to be changed."""
+        if self._packed is not None or self._index is not None:
+            self._set(self._fields)
+        return self._list
+
     def _remove(self, name: str) -> bool:
         unwanted = name.lower()
-        kept = [field for field in self._fields if field[0].lower() != unwanted]
-        found = len(kept) < len(self._fields)
-        self._fields = kept
-        return found
+        fields = self._change()
+        self._list = [field for field in fields if field[0].lower() != unwanted]
+        return len(self._list) < len(fields)
 
 
 def _by_name(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

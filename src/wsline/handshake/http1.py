@@ -254,7 +254,7 @@ class RequestReader:
         _parse_line(self._parser, line)
         if self._lines.complete:
             method, target, version = start
-            request = Request(method, target, Headers(self._sink.fields), version)
+            request = Request(method, target, Headers.of_parsed(self._sink.fields), version)
             _check_host(request)
             self.request, self.trailing = request, self._lines.rest
 

@@ -42,6 +42,8 @@ _RESERVED: Final = frozenset(
     }
 )
 
+_KNOWN_VERSIONS: Final = tuple(str(each) for each in SUPPORTED_VERSIONS)
+
 # RFC 9110 §15.5.22: a 426 has an Upgrade header; §7.8: which Connection lists. No proxy may keep, after
 # an answer of this kind, a connection for something else: so `close` too.
 _UPGRADE_REQUIRED: Final = {"Upgrade": "websocket", "Connection": "close, Upgrade"}
@@ -339,11 +341,12 @@ def _check_key(request: Request) -> None:
 def _check_version(request: Request) -> None:
     # RFC 6455 §4.4: an appropriate status such as 426 (where `ws` answers 400), and the versions we know.
     version = request.headers.get("Sec-WebSocket-Version", "")
-    known = [str(each) for each in SUPPORTED_VERSIONS]
-    if version not in known:
+    if version not in _KNOWN_VERSIONS:
         came = shown(version)
-        message = f"Missing or invalid Sec-WebSocket-Version header: {came}, not {' or '.join(known)}"
-        headers = {**_UPGRADE_REQUIRED, "Sec-WebSocket-Version": ", ".join(known)}
+        message = (
+            f"Missing or invalid Sec-WebSocket-Version header: {came}, not {' or '.join(_KNOWN_VERSIONS)}"
+        )
+        headers = {**_UPGRADE_REQUIRED, "Sec-WebSocket-Version": ", ".join(_KNOWN_VERSIONS)}
         raise _refused(InvalidHeader, HTTPStatus.UPGRADE_REQUIRED, message, request, headers)
 
 

@@ -8,6 +8,9 @@ from .messages cimport MessageWriter
 
 cdef unsigned _TEXT, _BINARY, _PREPARED
 cdef Py_ssize_t _JOB_SIZE
+cdef object _EMPTY
+
+cdef _appended(pieces, piece)
 
 
 @cython.final

@@ -45,6 +45,17 @@ class Piece(NamedTuple):
     prepared: PreparedMessage | None = None
 
 
+# Most connections never let anything wait, and an empty deque is larger than all else they need to send.
+_EMPTY: Final[deque[Piece]] = deque(maxlen=0)
+
+
+def _appended(pieces: deque[Piece], piece: Piece) -> deque[Piece]:
+    if pieces is _EMPTY:
+        return deque([piece])
+    pieces.append(piece)
+    return pieces
+
+
 class MessageSender:
     """Writes messages to an `Output`, each at its turn.
 
@@ -74,9 +85,9 @@ class MessageSender:
         self._has_stream = False
         self._stream_compress = True
         self._running: DeflateJob | None = None
-        self._queue: deque[Piece] = deque()  # behind the job
-        self._later: deque[Piece] = deque()  # behind the stream
-        self._held: deque[Piece] = deque()  # prepared messages behind a fragmented one
+        self._queue = _EMPTY  # behind the job
+        self._later = _EMPTY  # behind the stream
+        self._held = _EMPTY  # prepared messages behind a fragmented one
 
     def deflate_by(self, deflater: Deflater) -> None:
         """Compress messages from now on."""
@@ -201,9 +212,7 @@ class MessageSender:
 
     def drop(self) -> None:
         """Forget what waits: the connection is closed, or nothing more is sent."""
-        self._queue.clear()
-        self._later.clear()
-        self._held.clear()
+        self._queue = self._later = self._held = _EMPTY
         self._has_stream = False
         self._running = self.job = None
         self._deflater = None
@@ -239,14 +248,14 @@ class MessageSender:
             self._put(Piece(opcode, payload, fin, compress))
 
     def _put_later(self, piece: Piece) -> None:
-        self._later.append(piece)
+        self._later = _appended(self._later, piece)
         self.aside += len(piece.payload)
 
     def _put(self, piece: Piece) -> None:
         if self._running is None:
             self._write(piece)
         else:
-            self._queue.append(piece)
+            self._queue = _appended(self._queue, piece)
             self.waiting += len(piece.payload)
 
     def _write(self, piece: Piece) -> None:
@@ -289,7 +298,7 @@ class MessageSender:
         if message is None:
             return
         if self._writer.is_open:
-            self._held.append(piece)
+            self._held = _appended(self._held, piece)
             self.aside += len(piece.payload)
             return
         self.messages += 1
