@@ -15,7 +15,8 @@ from wsline.monitor.tally import ServerStats
 
 NOTHING = ServerStats(
     connections=0, opened=0, closed={}, messages_received=0, messages_sent=0, bytes_received=0, bytes_sent=0,
-    pings_received=0, pings_sent=0, pongs_received=0, buffered=0, compressed=0, latencies=[],
+    pings_received=0, pings_sent=0, pongs_received=0, messages_dropped=0,
+    buffered=0, compressed=0, latencies=[],
 )  # fmt: skip
 
 

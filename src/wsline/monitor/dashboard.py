@@ -132,6 +132,7 @@ class Dashboard:
             "closed": stats.closed,
             "messages_received": stats.messages_received,
             "messages_sent": stats.messages_sent,
+            "messages_dropped": stats.messages_dropped,
             "bytes_received": stats.bytes_received,
             "bytes_sent": stats.bytes_sent,
             "buffered": stats.buffered,

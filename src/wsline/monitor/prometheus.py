@@ -19,6 +19,7 @@ _COUNTERS: Final[dict[str, tuple[str, _Value]]] = {
     "connections_opened": ("Connections that were opened.", lambda stats: stats.opened),
     "messages_received": ("Messages received.", lambda stats: stats.messages_received),
     "messages_sent": ("Messages sent.", lambda stats: stats.messages_sent),
+    "messages_dropped": ("Messages dropped for slow consumers.", lambda stats: stats.messages_dropped),
     "received_bytes": ("Bytes of frames received.", lambda stats: stats.bytes_received),
     "sent_bytes": ("Bytes of frames sent.", lambda stats: stats.bytes_sent),
     "pings_received": ("Pings received.", lambda stats: stats.pings_received),

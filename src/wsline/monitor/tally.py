@@ -21,7 +21,7 @@ class ServerStats:
         opened: how many there have been.
         closed: how many have ended, by close code: the peer's, 1006 without one.
         messages_received, messages_sent, bytes_received, bytes_sent, pings_received, pings_sent,
-            pongs_received: as in `wsline.Stats`, summed up.
+            pongs_received, messages_dropped: as in `wsline.Stats`, summed up.
         buffered: bytes that wait to be sent.
         compressed: how many of the open connections compress messages.
         latencies: the last round-trip time of each open connection that has one, in seconds, ascending.
@@ -37,6 +37,7 @@ class ServerStats:
     pings_received: int
     pings_sent: int
     pongs_received: int
+    messages_dropped: int
     buffered: int
     compressed: int
     latencies: list[float]
