@@ -1,4 +1,4 @@
-"""A server that tells each client ten times a second what it costs.
+"""A server that tells each client ten times a second what it costs, and people on a page at /dashboard.
 
 python examples/server_stats.py --port 8080
 """
@@ -10,6 +10,8 @@ import resource
 import time
 
 from wsline import ConnectionClosed, WebSocket, WebSocketServer
+from wsline.http import HTTPServer
+from wsline.monitor import Dashboard
 
 INTERVAL = 0.1  # seconds
 
@@ -34,9 +36,11 @@ async def handler(ws: WebSocket) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--port", type=int, default=8080)
-    server = WebSocketServer(handler, "127.0.0.1", parser.parse_args().port)
-    server.on("listening", lambda: print("listening at port", server.address()[1], flush=True))
-    server.run()
+    http = HTTPServer("127.0.0.1", parser.parse_args().port)
+    server = WebSocketServer(handler, server=http, path="/")
+    Dashboard(http, server)  # all it takes for the page
+    http.on("listening", lambda: print("listening at port", http.address()[1], flush=True))
+    http.run()
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.browser import DEADLINE, chromium, missing, page_of, running
 from wsline import connect
@@ -38,7 +40,11 @@ EXCHANGE = """async (url) => {
 }"""
 
 
-@pytest.fixture
+# One browser for all of them: they wait for it to start once.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Any]:
     """A browser."""
     if (why := missing()) is not None:
@@ -110,3 +116,25 @@ async def drawn(page: Any, title: str) -> bool:
     canvas = page.get_by_role("img", name=title).first
     script = "(each) => each.getContext('2d').getImageData(0, 0, each.width, each.height).data.some((x) => x)"
     return bool(await canvas.evaluate(script))
+
+
+async def test_the_upload_page_shows_how_far_it_is(browser: Any, tmp_path: Path) -> None:
+    small, bad = tmp_path / "data.bin", tmp_path / "~bad"
+    small.write_bytes(bytes(range(256)) * 8000)
+    bad.write_bytes(b"x")
+    words = ("examples/upload/server.py", "--folder", str(tmp_path / "kept"), "--port", "{port}")
+    async with running(*words) as program, page_of(browser) as page:
+        await page.goto(program.url)
+        await page.locator("#files").set_input_files([small, bad])
+        await page.get_by_text("kept as data.bin").wait_for()
+        await page.get_by_text("not a name for a file").wait_for()
+        assert await page.get_by_role("progressbar").last.evaluate("(bar) => bar.value / bar.max") == 1
+    assert (tmp_path / "kept" / "data.bin").read_bytes() == small.read_bytes()
+
+
+async def test_the_sensors_page_plots_all_that_comes(browser: Any) -> None:
+    words = ("examples/sensors/server.py", "--port", "{port}")
+    async with running(*words) as program, page_of(browser, color_scheme="dark") as page:
+        await page.goto(program.url)
+        await page.get_by_text(" samples/s, 0 lost").wait_for()
+        assert await drawn(page, "Four sensors")

@@ -143,6 +143,9 @@ async def test_a189_server_statistics() -> None:
     async with serving("server_stats.py") as server:
         async with connect(server.url) as ws, asyncio.timeout(DEADLINE):
             stats = [json.loads(await ws.recv()) for _ in range(3)]
+            async with connect(f"{server.url}dashboard/live") as live:
+                figures = json.loads(await live.recv())
+            assert (figures["connections"], figures["clients"][0]["path"]) == (1, "/")
         assert (await server.line()).startswith("gone: ")
     assert [each["sent"] for each in stats] == [0, 1, 2]
     assert all(0.09 < later["time"] - each["time"] < 5 for each, later in pairwise(stats))
