@@ -18,7 +18,7 @@ FLOORS = [
     {"facts", "keywords", "listening", "trust"},  # what all doors share
     {"aio", "sync"},
     {"", "http", "sans_io", "asgi", "aiohttp"},  # the public face: names only
-    {"monitor"},
+    {"monitor", "testing"},
     {"cli"},
     {"__main__"},
 ]

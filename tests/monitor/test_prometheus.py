@@ -1,5 +1,6 @@
 """Metrics as Prometheus reads them."""
 
+import re
 import sys
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.architecture.tree import ROOT
 from tests.doors.door import until
 from tests.monitor.conftest import fetch, watched
 from wsline import connect
@@ -88,3 +90,23 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 def test_bad_path() -> None:
     with pytest.raises(ValueError, match="path="):
         Metrics(HTTPServer("127.0.0.1", 0), path="metrics")
+
+
+async def test_the_lines_of_the_page_work() -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text()
+    [block] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block.replace("port=8080", 'host="127.0.0.1", port=0'), names)  # the documentation's own words
+    async with names["http"] as http:
+        address = f"127.0.0.1:{http.address()[1]}"
+        async with connect(f"ws://{address}/chat"):
+            assert samples((await fetch(f"http://{address}/metrics"))[2])["wsline_connections"] == 1
+            assert (await fetch(f"http://{address}/dashboard"))[0] == 200
+
+
+def test_the_page_names_every_metric() -> None:
+    text = (ROOT / "docs" / "monitoring.md").read_text()
+    registry = CollectorRegistry()
+    registry.register(ServerCollector())
+    names = {family.name for family in registry.collect()}
+    assert {name for name in names if name not in text} == set()

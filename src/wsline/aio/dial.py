@@ -26,7 +26,7 @@ from .tls import TLSChannel
 from .transport import TransportProtocol
 from .tunnel import open_tunnel
 
-__all__ = ["Caller", "dial"]
+__all__ = ["Caller", "ClientOpening", "dial"]
 
 
 class Caller:
@@ -85,7 +85,7 @@ async def dial(route: Route, output: Output, caller: Caller) -> None:
 async def _try(route: Route, output: Output, caller: Caller) -> bool:
     """Perform the handshake at one hop; return whether it was the last one."""
     handshake = route.handshake
-    opening = _Opening(asyncio.get_running_loop(), handshake, caller.on_open)
+    opening = ClientOpening(asyncio.get_running_loop(), handshake, caller.on_open)
     try:
         await caller.on_request(handshake.request)
         channel = await _open_channel(route, output)
@@ -103,7 +103,7 @@ async def _try(route: Route, output: Output, caller: Caller) -> bool:
         opening.leave()
 
 
-class _Opening(Consumer):
+class ClientOpening(Consumer):
     """Takes the server's answer."""
 
     def __init__(
