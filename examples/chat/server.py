@@ -10,6 +10,7 @@ a notice. `/name NAME` chooses a name; everything else is said to the whole room
 
 import argparse
 import errno
+import os
 import re
 import sys
 from pathlib import Path
@@ -93,6 +94,12 @@ def answer_page(request: Request) -> Response | None:
     return Response(404, headers={"Content-Type": "text/plain"}, body=b"Not found: the chat is at /\n")
 
 
+def python() -> str:
+    """Return how this Python is called from here: that of `make run` is in .venv."""
+    near = os.path.relpath(sys.executable)
+    return sys.executable if near.startswith("..") else near
+
+
 def make_server(host: str, port: int) -> WebSocketServer:
     """Build the server, not yet listening."""
     server = WebSocketServer(
@@ -105,7 +112,7 @@ def make_server(host: str, port: int) -> WebSocketServer:
         address = f"[{host}]" if ":" in host else host
         address = f"{address}:{server.address()[1]}"
         print(f"Chat on http://{address} (Ctrl-C stops it)")
-        print(f"From another terminal: python -m wsline connect ws://{address}/chat", flush=True)
+        print(f"From another terminal: {python()} -m wsline connect ws://{address}/chat", flush=True)
 
     @server.on("connection")
     def enter(ws: WebSocket) -> None:
