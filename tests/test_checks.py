@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wsline.checks import CALLABLE, FLAG, TEXT, Check, can, check_all, option, seconds, size
+from wsline.checks import CALLABLE, FLAG, TEXT, Check, can, check_all, option, require, seconds, size
 
 
 @dataclass
@@ -28,6 +28,12 @@ def test_all_options_of_a_class_are_checked() -> None:
 
 def test_an_option_has_its_default() -> None:
     assert (Sample().first, Sample().second) == (5, None)
+
+
+def test_a_secret_is_not_shown() -> None:
+    with pytest.raises(ValueError, match=r"^key \(not shown here\): must be short$"):
+        require("key", "secret", Check("short", (str,), lambda value: len(value) < 5, is_secret=True))
+    require("key", "s", Check("short", (str,), lambda value: len(value) < 5, is_secret=True))
 
 
 @pytest.mark.parametrize(

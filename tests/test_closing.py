@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsline.closing import close_info, closed_error
+from wsline.closing import close_info, closed_error, given_up
 from wsline.errors import CloseInfo, ConnectionClosedError, ConnectionClosedOK, KeepaliveTimeout
 from wsline.spec import Role
 from wsline.wire.close import Close
@@ -75,3 +75,9 @@ def test_the_exception_is_chained_to_the_cause() -> None:
     assert type(error) is ConnectionClosedError
     assert error.__cause__ is LOST
     assert error.close_info.cause is LOST
+
+
+def test_who_gives_up_is_told_so() -> None:
+    error = given_up()
+    assert str(error).startswith("WebSocket was closed before the connection was established; ")
+    assert "terminate()" in error.hint

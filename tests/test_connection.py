@@ -826,6 +826,26 @@ def test_the_nearest_deadline_counts() -> None:
     assert type(end.connection.cause) is WriteTimeout
 
 
+def test_a_socket_that_is_blocked_at_the_opening_has_its_time() -> None:
+    output = Output()
+    output.blocked = True
+    connection = Connection(Role.SERVER, Options(ping_interval=None, write_timeout=7), lambda: 5.0, output)
+    connection.open()
+    assert connection.deadline == 12.0
+
+
+def test_whom_we_do_not_read_we_do_not_give_up() -> None:
+    now = 0.0
+    connection = Connection(Role.SERVER, Options(ping_interval=10, ping_timeout=5), lambda: now)
+    connection.open()
+    connection.on_deadline(10.0)
+    connection.on_deadline(15.0, False)
+    assert connection.state == State.OPEN
+    connection.on_deadline(20.0)
+    connection.on_deadline(25.0)
+    assert isinstance(connection.cause, KeepaliveTimeout)
+
+
 def test_nothing_is_due_after_the_end() -> None:
     end = End(ping_interval=5)
     end.connection.on_blocked()

@@ -23,6 +23,7 @@ NAMES = {
     "Event",
     "HandshakeError",
     "HandshakeTimeout",
+    "HeadError",
     "Headers",
     "InvalidHeader",
     "InvalidState",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from wsline import listening
-from wsline.listening import check_port, must_resolve
+from wsline.listening import check_place, must_resolve
 from wsline.options import ServerOptions
 
 
@@ -336,12 +336,24 @@ def test_an_abstract_unix_socket(opened: Opened) -> None:
         listen(opened, None, unix_path=name)
 
 
-@pytest.mark.parametrize("port", [-1, 65536, "80", 1.5])
-def test_what_is_no_port(port: Any) -> None:
-    with pytest.raises(ValueError, match="must be 0 to 65535"):
-        check_port(port)
+@pytest.mark.parametrize(
+    ("port", "error"),
+    [(-1, ValueError), (65536, ValueError), ("80", TypeError), (1.5, TypeError), (True, TypeError)],
+)
+def test_what_is_no_port(port: Any, error: type[Exception]) -> None:
+    with pytest.raises(error) as raised:
+        check_place(None, port)
+    assert str(raised.value) == f"port={port!r}: must be an integer from 0 to 65535, or None"
+
+
+@pytest.mark.parametrize("host", [5, b"localhost", True])
+def test_what_is_no_host(host: Any) -> None:
+    with pytest.raises(TypeError) as raised:
+        check_place(host, 0)
+    assert str(raised.value) == f"host={host!r}: must be a host name, an IP address, or None"
 
 
 @pytest.mark.parametrize("port", [None, 0, 65535])
-def test_what_is_a_port(port: Any) -> None:
-    check_port(port)
+@pytest.mark.parametrize("host", [None, "", "localhost", "::1"])
+def test_what_is_a_place(host: str | None, port: Any) -> None:
+    check_place(host, port)

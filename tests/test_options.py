@@ -24,7 +24,6 @@ from wsline.options import (
     pairs,
 )
 
-MOST = 2**63 - 1
 SECOND = "a finite number of seconds above 0"
 
 GOOD_SECONDS = [5e-324, 1, 0.5, 1e9, sys.float_info.max]
@@ -35,15 +34,28 @@ NO_NUMBER = ["5", b"5", True, False, [5], 1j]
 class Kind:
     """What one option may be: the text of its errors, good values, values out of range, wrong types."""
 
-    def __init__(self, allowed: str, good: list[Any], bad: list[Any], wrong: list[Any]) -> None:
+    def __init__(
+        self, allowed: str, good: list[Any], bad: list[Any], wrong: list[Any], is_secret: bool = False
+    ) -> None:
         self.allowed, self.good, self.bad, self.wrong = allowed, good, bad, wrong
+        self.is_secret = is_secret
+
+    def faults(self) -> list[tuple[Any, type[Exception]]]:
+        """Return each value that is not allowed, and what it raises."""
+        return [(value, ValueError) for value in self.bad] + [(value, TypeError) for value in self.wrong]
+
+    def message(self, name: str, value: Any) -> str:
+        """Return what the error says: the option, the value, what is allowed."""
+        shown = f"{name} (not shown here)" if self.is_secret else f"{name}={value!r}"
+        return f"{shown}: must be {self.allowed}"
 
 
-def size(least: int, none: str = "") -> Kind:
-    allowed = f"an integer from {least} to 2**63 - 1" + (f", or None for {none}" if none else "")
-    good = [least, least + 1, MOST, *([None] if none else [])]
+def size(least: int, none: str = "", bits: int = 63) -> Kind:
+    allowed = f"an integer from {least} to 2**{bits} - 1" + (f", or None for {none}" if none else "")
+    most = 2**bits - 1
+    good = [least, least + 1, most, *([None] if none else [])]
     wrong = ["5", True, False, 5.0, [5], *([] if none else [None])]
-    return Kind(allowed, good, [least - 1, -5, -(2**70), MOST + 1, 2**70], wrong)
+    return Kind(allowed, good, [least - 1, -5, -(2**70), most + 1, 2**70], wrong)
 
 
 def seconds(none: str = "") -> Kind:
@@ -53,15 +65,21 @@ def seconds(none: str = "") -> Kind:
     )
 
 
-def sockets() -> list[Any]:
-    with socket.socket() as sock:
-        return [None, sock]
+def closed(kind: socket.SocketKind) -> socket.socket:
+    with socket.socket(type=kind) as sock:
+        return sock
 
 
 TEXT = Kind("a string or None", ["", "x", None], [], [b"x", 5, True])
 FLAG = Kind("True or False", [True, False], [], [None, 0, 1, "yes"])
 CALLABLE = Kind("a callable or None", [None, print, lambda: None], [], [5, "x", True, b"abcd"])
-SOCKET = Kind("a stream socket or None", sockets(), [], [5, "x", True])
+SOCKET = Kind(
+    "a stream socket or None",
+    [None, closed(socket.SOCK_STREAM)],
+    [],
+    [5, "x", True, sys.stdin, closed(socket.SOCK_DGRAM)],
+)
+UNIX = Kind("a path, or None", [None, "/s", "s", "\0abstract"], ["", "a\0b"], [b"x", 5, True])
 CLIENTS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 SERVERS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
@@ -127,12 +145,14 @@ CLIENT_KINDS: dict[str, Kind] = {
         [None, {}, {"a": "b"}, [], [("a", "b"), ["c", "d"]], (("a", "b"),)],
         [{"a": 5}, {5: "a"}, ["ab"], [5], [("a",)], [("a", "b", "c")], [("a", b"b")], [None]],
         ["a: b", 5, {"a"}, True],
+        is_secret=True,
     ),
     "auth": Kind(
-        "a tuple (user, password) of strings, or None",
-        [None, ("u", "p"), ("", "")],
-        [(), ("u",), ("u", "p", "x"), ("u", None), (b"u", "p")],
+        "a tuple (user, password) of strings, the user without a colon, or None",
+        [None, ("u", "p"), ("", ""), ("u", "p:q")],
+        [(), ("u",), ("u", "p", "x"), ("u", None), (b"u", "p"), ("u:v", "p")],
         ["u:p", ["u", "p"], True],
+        is_secret=True,
     ),
     "follow_redirects": FLAG,
     "max_redirects": size(0),
@@ -148,19 +168,24 @@ CLIENT_KINDS: dict[str, Kind] = {
     "server_hostname": Kind(
         "a host name, an IP address, or None",
         [None, "localhost", "::1"],
-        ["", ".localhost"],
+        ["", ".localhost", " localhost", "a\0b", "a\nb"],
         [1, b"localhost"],
     ),
     "sock": SOCKET,
-    "unix_path": TEXT,
+    "unix_path": UNIX,
     "proxy": Kind("a URL, True for the environment's, or None", ["http://h", True, None], [False], [5, b"x"]),
     "local_address": Kind(
-        "a tuple (host, port) of a string and an integer, or None",
-        [None, ("127.0.0.1", 0), ("", 5)],
-        [(), ("a",), ("a", "5"), (5, 5), ("a", 5, 0), ("a", True)],
+        "a tuple (host, port) of a string and an integer from 0 to 65535, or None",
+        [None, ("127.0.0.1", 0), ("", 65535)],
+        [(), ("a",), ("a", "5"), (5, 5), ("a", 5, 0), ("a", 5, 0, 0), ("a", True), ("a", -1), ("a", 65536)],
         ["a:5", ["a", 5], True],
     ),
-    "family": size(0),
+    "family": Kind(
+        "socket.AF_INET, socket.AF_INET6, or 0 for both",
+        [0, socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6],
+        [1, 2, 2**70, -1, socket.AF_UNIX],
+        ["AF_INET", None, True, 0.0],
+    ),
     "happy_eyeballs_delay": seconds("one after the other"),
     "reconnect_delay": seconds(),
     "reconnect_factor": Kind(
@@ -174,10 +199,10 @@ CLIENT_KINDS: dict[str, Kind] = {
     "on_reconnect": CALLABLE,
 }
 LISTEN_KINDS: dict[str, Kind] = {
-    "backlog": size(1),
+    "backlog": size(1, bits=31),
     "max_connections": size(1, "no limit"),
     "sock": SOCKET,
-    "unix_path": TEXT,
+    "unix_path": UNIX,
     "ssl": Kind(
         "an ssl.SSLContext for servers, or None",
         [None, SERVERS, EITHER],
@@ -257,13 +282,11 @@ def test_what_an_option_may_be(options: type[HeadOptions], name: str, kind: Kind
 @pytest.mark.parametrize(("options", "name", "kind"), EVERY)
 def test_what_an_option_may_not_be(options: type[HeadOptions], name: str, kind: Kind) -> None:
     assert kind.bad or kind.wrong
-    for value, error in [(bad, ValueError) for bad in kind.bad] + [
-        (wrong, TypeError) for wrong in kind.wrong
-    ]:
+    for value, error in kind.faults():
         with pytest.raises(error) as raised:
             options(**{name: value})
         assert type(raised.value) is error
-        assert str(raised.value) == f"{name}={value!r}: must be {kind.allowed}"
+        assert str(raised.value) == kind.message(name, value)
 
 
 @pytest.mark.parametrize("options", CLASSES)
@@ -276,7 +299,7 @@ def test_the_defaults_are_allowed(options: type[HeadOptions]) -> None:
 def test_the_defaults_that_guard() -> None:
     made = Options()
     assert made.max_payload == 16 << 20
-    assert made.max_fragments == 131072
+    assert made.max_fragments == 16384
     assert made.max_buffered_chunks == 262144
     assert made.max_pending_auto_pongs == 60
     assert made.max_buffered == 16 << 20

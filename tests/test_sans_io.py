@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import wsline
 from tests.architecture.tree import ROOT
 from tests.wire.raw import PING, TEXT, Frame, build, key_from, parse
 from wsline import sans_io
@@ -33,6 +34,39 @@ def test_a144_its_names_are_there_and_documented() -> None:
     assert len(set(sans_io.__all__)) == len(sans_io.__all__)
     bare = {name for name in sans_io.__all__ if not (getattr(sans_io, name).__doc__ or "").strip()}
     assert bare <= {"Output"}, "what is written in C has its words in the twin"
+
+
+# What `ws` exports, and where it is here.
+EXPORTS = {
+    "WebSocket": (wsline, "WebSocket"),
+    "WebSocketServer": (wsline, "WebSocketServer"),
+    "createWebSocketStream": (wsline, "create_websocket_stream"),
+    "PerMessageDeflate": (wsline, "Deflate"),
+    "Receiver": (sans_io, "MessageReader"),
+    "Sender": (sans_io, "MessageSender"),
+    "extension.parse": (sans_io, "parse_extensions"),
+    "extension.format": (sans_io, "build_extensions"),
+    "subprotocol.parse": (sans_io.ServerHandshake, "offered_protocols"),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a144_what_ws_exports_is_here(name: str) -> None:
+    place, ours = EXPORTS[name]
+    assert (getattr(place, ours).__doc__ or "").strip()
+    assert ours in getattr(place, "__all__", [ours])
+
+
+def test_a144_extensions_are_parsed_and_built() -> None:
+    header = "permessage-deflate; client_max_window_bits; server_max_window_bits=10, x-other"
+    offers = sans_io.parse_extensions(header)
+    assert offers == [
+        ("permessage-deflate", [("client_max_window_bits", None), ("server_max_window_bits", "10")]),
+        ("x-other", []),
+    ]
+    assert sans_io.build_extensions(offers) == header
+    with pytest.raises(ValueError, match="a token expected at index 2"):
+        sans_io.parse_extensions("a;;b")
 
 
 def connections() -> tuple[Connection, Connection]:

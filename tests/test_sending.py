@@ -179,6 +179,48 @@ def test_what_is_sent_meanwhile_waits_its_turn() -> None:
     assert connection.pending() == 0
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a110_who_waits_is_masked_as_was_asked_for(role: Role) -> None:
+    connection = opened(role)
+    rule = role is Role.CLIENT
+    connection.send_binary(LONG, True)
+    job = job_of(connection)
+    connection.send_masked("short", True, not rule, True)
+    connection.send_masked(LONG, True, not rule, True)
+    connection.send_masked(b"plain", True, not rule, False)
+    connection.send_text("as ever", True)
+    connection.send_ping(b"ping")
+    done(connection, job)
+    done(connection, job_of(connection))
+    sent = parse(connection.output.take(), rsv=4)
+    assert [frame.masked is rule for frame in sent] == [True, False, False, False, True, True]
+    assert [frame.opcode & 0xF for frame in sent] == [BINARY, TEXT, BINARY, BINARY, TEXT, PING]
+    assert sent[3].payload == b"plain"
+
+
+def test_a110_a_mask_is_not_passed_on_by_an_error() -> None:
+    def no_key() -> bytes:
+        raise ValueError("no key")
+
+    connection = Connection(Role.SERVER, Options(), lambda: 0.0, None, no_key)
+    connection.open()
+    with pytest.raises(ValueError, match="no key"):
+        connection.send_masked("x", True, True, True)
+    connection.send_uncompressed("y", True)
+    assert connection.output.take() == build(TEXT, b"y")
+
+
+def test_a110_a_mask_is_kept_behind_a_stream() -> None:
+    connection = opened()
+    connection.begin_stream(False)
+    connection.send_fragment("one", False)
+    connection.send_masked("aside", True, True, False)
+    connection.send_fragment("", True)
+    assert connection.output.take() == (
+        build(TEXT, b"one", fin=False) + build(0, b"") + build(TEXT, b"aside", key=KEY)
+    )
+
+
 def test_one_job_follows_the_other() -> None:
     connection, first = busy()
     connection.send_text("x" * 300_000, False)

@@ -41,6 +41,7 @@ from .errors import (
     WriteTimeout,
 )
 from .handshake.headers import Headers
+from .handshake.heads import HeadError
 from .handshake.http1 import Request, Response
 from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
@@ -67,6 +68,7 @@ __all__ = [
     "Event",
     "HandshakeError",
     "HandshakeTimeout",
+    "HeadError",
     "Headers",
     "InvalidHeader",
     "InvalidState",

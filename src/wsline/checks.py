@@ -6,21 +6,20 @@ from dataclasses import field, fields
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-__all__ = ["CALLABLE", "FLAG", "TEXT", "Check", "can", "check_all", "option", "seconds", "size"]
-
-# The largest number that the compiled twin takes.
-_MOST: Final = 2**63 - 1
+__all__ = ["CALLABLE", "FLAG", "TEXT", "Check", "can", "check_all", "option", "require", "seconds", "size"]
 
 
 class Check(NamedTuple):
     """What an option may be: the types (others are a `TypeError`), and which of their values.
 
-    Without types the option is known by what it can do, and what cannot do so is of a wrong type.
+    Without types the option is known by what it can do, and what cannot do so is of a wrong type. A value
+    that may hold a password is not shown.
     """
 
     allowed: str
     types: tuple[type, ...]
     accepts: Callable[[Any], bool] = lambda value: True
+    is_secret: bool = False
 
     def error(self, name: str, value: Any) -> Exception | None:
         """Return the exception for this value of the option `name`, or `None` if it is allowed."""
@@ -28,7 +27,8 @@ class Check(NamedTuple):
         of_type = type(value) in self.types if type(value) is bool else isinstance(value, self.types)
         if (of_type or not self.types) and self.accepts(value):
             return None
-        return (ValueError if of_type else TypeError)(f"{name}={value!r}: must be {self.allowed}")
+        shown = f"{name} (not shown here)" if self.is_secret else f"{name}={value!r}"
+        return (ValueError if of_type else TypeError)(f"{shown}: must be {self.allowed}")
 
 
 def can(value: Any, method: str) -> bool:
@@ -36,16 +36,17 @@ def can(value: Any, method: str) -> bool:
     return callable(getattr(value, method, None))
 
 
-def size(least: int, *, none: str = "") -> Check:
+def size(least: int, *, bits: int = 63, none: str = "") -> Check:
     """Return the check of a number from `least` on; `none` says what `None` means, if it is allowed."""
-    allowed = f"an integer from {least} to 2**63 - 1"
+    most = 2**bits - 1  # more than 63 bits the compiled twin does not take
+    allowed = f"an integer from {least} to 2**{bits} - 1"
     if none:
         return Check(
             f"{allowed}, or None for {none}",
             (int, NoneType),
-            lambda value: value is None or least <= value <= _MOST,
+            lambda value: value is None or least <= value <= most,
         )
-    return Check(allowed, (int,), lambda value: bool(least <= value <= _MOST))
+    return Check(allowed, (int,), lambda value: bool(least <= value <= most))
 
 
 def seconds(*, none: str = "") -> Check:
@@ -67,6 +68,13 @@ CALLABLE: Final = Check("a callable or None", (), lambda value: value is None or
 TEXT: Final = Check("a string or None", (str, NoneType))
 
 
+def require(name: str, value: Any, check: Check) -> None:
+    """Raise `TypeError` or `ValueError` if this is not what `name` may be."""
+    error = check.error(name, value)
+    if error is not None:
+        raise error
+
+
 def option(default: Any, check: Check) -> Any:
     """Return the field of a dataclass for an option with this default, or what computes it, and check."""
     if callable(default):
@@ -81,6 +89,4 @@ def check_all(options: Any) -> None:
         TypeError, ValueError: one of them is not what it may be; the message tells which.
     """
     for each in fields(options):
-        error = each.metadata["check"].error(each.name, getattr(options, each.name))
-        if error is not None:
-            raise error
+        require(each.name, getattr(options, each.name), each.metadata["check"])

@@ -1,10 +1,10 @@
 """How a connection ended: for `close_info`, and for the exceptions that carry it."""
 
-from .errors import CloseInfo, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from .errors import CloseInfo, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK, HandshakeError
 from .spec import Role
 from .wire.close import Close
 
-__all__ = ["close_info", "closed_error"]
+__all__ = ["close_info", "closed_error", "given_up"]
 
 
 def close_info(
@@ -68,3 +68,11 @@ def closed_error(info: CloseInfo) -> ConnectionClosed:
     error = (ConnectionClosedOK if info.is_ok else ConnectionClosedError)(info)
     error.__cause__ = info.cause
     return error
+
+
+def given_up() -> HandshakeError:
+    """Return why a WebSocket has ended that the application gave up while it opened."""
+    return HandshakeError(
+        "WebSocket was closed before the connection was established",
+        hint="the application called close() or terminate(), or cancelled it",
+    )

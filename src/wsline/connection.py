@@ -100,6 +100,8 @@ class Connection(Sending):
             self.deflate = deflate
             self.sender.deflate_by(make_deflater(self.role, deflate, options))
             self.reader.inflate_by(make_inflater(self.role, deflate, options))
+        if self.output.blocked:
+            self.on_blocked()
         if options.max_control_rate is not None:
             self._control_rate = ControlRate(options.max_control_rate, self._clock())
         if options.ping_interval is not None:
@@ -340,8 +342,15 @@ class Connection(Sending):
             due = min(due, self._keepalive.deadline)
         return None if due == NEVER else due
 
-    def on_deadline(self, now: float) -> None:
-        """Do what is due: ping, or give the peer up (then the state is CLOSED)."""
+    def on_deadline(self, now: float, is_reading: bool = True) -> None:
+        """Do what is due: ping, or give the peer up (then the state is CLOSED).
+
+        Args:
+            now: on the clock.
+            is_reading: the door reads. If it does not, what was not heard may well have been said.
+        """
+        if not is_reading:
+            self._heard = True
         if now >= self._write_due:
             self.end(
                 WriteTimeout(

@@ -2,7 +2,7 @@
 
 WebSocketError
 ├ HandshakeError            .request .response .hint
-│ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ NegotiationError
+│ ├ InvalidURI ├ InvalidUpgrade ├ InvalidHeader ├ NegotiationError ├ HeadError
 │ ├ InvalidStatus           .status .headers .body
 │ ├ ProxyError              .proxy .target .code
 │ ├ NoResponse ├ TooManyRedirects ├ UnsafeRedirect

@@ -6,8 +6,10 @@ import os
 import socket
 import stat
 from collections.abc import Iterable
+from types import NoneType
 from typing import Any, Final
 
+from .checks import Check, require
 from .handshake.http_options import HTTPOptions
 from .options import ServerOptions
 
@@ -17,7 +19,7 @@ __all__ = [
     "MOST_ACCEPTED",
     "PAUSE",
     "ListenOptions",
-    "check_port",
+    "check_place",
     "must_resolve",
     "open_sockets",
 ]
@@ -35,17 +37,22 @@ LOG_INTERVAL: Final = 10.0
 ListenOptions = ServerOptions | HTTPOptions
 """Which have `sock`, `unix_path`, `backlog` and `reuse_port`."""
 
+_HOST: Final = Check("a host name, an IP address, or None", (str, NoneType))
+_PORT: Final = Check(
+    "an integer from 0 to 65535, or None", (int, NoneType), lambda value: value is None or 0 <= value <= 65535
+)
+
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
-def check_port(port: int | None) -> None:
-    """Judge a port that was given as an argument.
+def check_place(host: str | None, port: int | None) -> None:
+    """Judge a host and a port that were given as arguments.
 
     Raises:
-        ValueError: it is none.
+        TypeError, ValueError: they are none; the message says which.
     """
-    if port is not None and not (isinstance(port, int) and 0 <= port <= 65535):
-        raise ValueError(f"port={port!r}: must be 0 to 65535")
+    require("host", host, _HOST)
+    require("port", port, _PORT)
 
 
 def must_resolve(host: str | None, options: ListenOptions) -> bool:

@@ -50,20 +50,33 @@ _PROXY = Check(
 )
 _CLASS = Check("a class or None", (type, NoneType))
 _VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
+# RFC 7617 §2: the first colon ends the user.
 _AUTH = Check(
-    "a tuple (user, password) of strings, or None",
+    "a tuple (user, password) of strings, the user without a colon, or None",
     (tuple, NoneType),
-    lambda value: value is None or (len(value) == 2 and all(isinstance(each, str) for each in value)),
+    lambda value: value is None or (_are_pairs([value]) and ":" not in value[0]),
+    is_secret=True,
 )
 _ADDRESS = Check(
-    "a tuple (host, port) of a string and an integer, or None",
+    "a tuple (host, port) of a string and an integer from 0 to 65535, or None",
     (tuple, NoneType),
-    lambda value: value is None or (len(value) == 2 and type(value[1]) is int and isinstance(value[0], str)),
+    lambda value: value is None or _is_address(*value[:3]),
 )
 _HOST = Check(
     "a host name, an IP address, or None",
     (str, NoneType),
-    lambda value: value is None or not (value == "" or value.startswith(".")),
+    lambda value: value is None or (value.isprintable() and not value.startswith((".", " ")) and value != ""),
+)
+# By the name: which number means IPv6 depends on the system.
+_FAMILY = Check(
+    "socket.AF_INET, socket.AF_INET6, or 0 for both",
+    (int,),
+    lambda value: value == 0 or getattr(value, "name", "") in ("AF_INET", "AF_INET6"),
+)
+_UNIX = Check(
+    "a path, or None",
+    (str, NoneType),
+    lambda value: value is None or (value != "" and "\0" not in value[1:]),
 )
 # Not looked at more closely: what these are is known only to the doors.
 _SSL = Check(
@@ -76,7 +89,7 @@ _CONTEXT = Check(
     (),
     lambda value: value is None or _is_context(value, "SERVER"),
 )
-_SOCKET = Check("a stream socket or None", (), lambda value: value is None or can(value, "fileno"))
+_SOCKET = Check("a stream socket or None", (), lambda value: value is None or _is_stream(value))
 _PATH = Check(
     'a string that begins with "/", or None',
     (str, NoneType),
@@ -86,6 +99,7 @@ _HEADERS = Check(
     "a mapping, or a list of pairs, of strings",
     (Mapping, list, tuple, NoneType),
     lambda value: value is None or _are_pairs(value.items() if isinstance(value, Mapping) else value),
+    is_secret=True,
 )
 
 
@@ -93,6 +107,14 @@ def _is_context(value: Any, side: str) -> bool:
     protocol: str = getattr(getattr(value, "protocol", None), "name", "")
     fits = not protocol.endswith(("_CLIENT", "_SERVER")) or protocol.endswith(side)
     return can(value, "wrap_bio") and fits
+
+
+def _is_address(host: Any = None, port: Any = None, *more: Any) -> bool:
+    return isinstance(host, str) and type(port) is int and 0 <= port <= 65535 and not more
+
+
+def _is_stream(value: Any) -> bool:
+    return can(value, "fileno") and getattr(getattr(value, "type", None), "name", "") == "SOCK_STREAM"
 
 
 def _are_pairs(values: Iterable[Any]) -> bool:
@@ -230,7 +252,7 @@ class Options(HeadOptions):
     """
 
     max_payload: int | None = option(16 * MIB, size(0, none="no limit"))
-    max_fragments: int | None = option(131072, size(1, none="no limit"))
+    max_fragments: int | None = option(16384, size(1, none="no limit"))
     max_buffered_chunks: int | None = option(262144, size(1, none="no limit"))
     max_pending_auto_pongs: int | None = option(60, size(1, none="no limit"))
     max_control_rate: float | None = option(None, _RATE)
@@ -326,10 +348,10 @@ class ClientOptions(Options):
     ssl: Any = option(None, _SSL)
     server_hostname: str | None = option(None, _HOST)
     sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, TEXT)
+    unix_path: str | None = option(None, _UNIX)
     proxy: str | bool | None = option(None, _PROXY)
     local_address: tuple[str, int] | None = option(None, _ADDRESS)
-    family: int = option(0, size(0))
+    family: int = option(0, _FAMILY)
     happy_eyeballs_delay: float | None = option(0.25, seconds(none="one after the other"))
     reconnect_delay: float = option(1.0, seconds())
     reconnect_factor: float = option(2.0, _FACTOR)
@@ -387,7 +409,7 @@ class ServerOptions(Options):
     process_request: Callable[..., Any] | None = option(None, CALLABLE)
     client_tracking: bool = option(True, FLAG)
     web_socket: Any = option(None, _CLASS)
-    backlog: int = option(511, size(1))
+    backlog: int = option(511, size(1, bits=31))
     max_connections: int | None = option(most_connections, size(1, none="no limit"))
     max_connections_per_ip: int | None = option(None, size(1, none="no limit"))
     max_pending_handshakes: int = option(1024, size(1))
@@ -396,7 +418,7 @@ class ServerOptions(Options):
     max_extensions: int = option(8, size(0))
     max_extension_parameters: int = option(8, size(0))
     sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, TEXT)
+    unix_path: str | None = option(None, _UNIX)
     ssl: Any = option(None, _CONTEXT)
     reuse_port: bool = option(False, FLAG)
     max_topic_length: int = option(255, _TOPIC_LENGTH)

@@ -21,6 +21,7 @@ Versions before 1.0 may change what is here.
 
 from .connection import Connection
 from .handshake.client import ClientHandshake
+from .handshake.extensions import ExtensionOffer, build_extensions, parse_extensions
 from .handshake.headers import Headers
 from .handshake.http1 import Request, Response
 from .handshake.server import ServerHandshake
@@ -44,6 +45,7 @@ __all__ = [
     "CloseCode",
     "Connection",
     "Exit",
+    "ExtensionOffer",
     "Fragment",
     "FrameReader",
     "FrameWriter",
@@ -64,6 +66,8 @@ __all__ = [
     "ServerOptions",
     "State",
     "build_close",
+    "build_extensions",
     "parse_close",
+    "parse_extensions",
     "parse_uri",
 ]

@@ -90,6 +90,11 @@ class Sending:
         self.check_open()
         self.sender.send_uncompressed(data, fin)
 
+    def send_masked(self, data: str | bytes, fin: bool, mask: bool, compress: bool) -> None:
+        """Write a message, or a fragment of one, masked or not; raises as `check_open` does."""
+        self.check_open()
+        self.sender.send_masked(data, fin, mask, compress)
+
     def send_prepared(self, message: PreparedMessage, compress: bool) -> None:
         """Write a prepared message; raises as `check_open` does."""
         if self.state != _OPEN:

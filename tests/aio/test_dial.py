@@ -22,7 +22,7 @@ from wsline.aio.dial import Caller, dial
 from wsline.aio.reactor import SocketChannel
 from wsline.aio.timers import NEVER
 from wsline.aio.transport import TransportChannel
-from wsline.errors import HandshakeError, HandshakeTimeout, InvalidHeader, InvalidStatus, TLSError
+from wsline.errors import HandshakeError, HandshakeTimeout, InvalidHeader, InvalidStatus, NoResponse, TLSError
 from wsline.handshake.client import ClientHandshake
 from wsline.handshake.redirects import Route
 from wsline.handshake.uri import parse_uri
@@ -400,8 +400,9 @@ async def test_a_reset_is_an_error() -> None:
         peer.cut()
 
     async with PLAIN.raw_server(script) as url:
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(NoResponse) as caught:
             await dialled(url)
+    assert isinstance(caught.value.__cause__, ConnectionResetError)
 
 
 async def test_an_error_of_who_takes_it_closes_the_channel() -> None:
@@ -434,7 +435,7 @@ async def test_a_channel_that_is_closed_already_is_no_answer(monkeypatch: pytest
 
     monkeypatch.setattr(module, "SocketChannel", make)
     ours, theirs = socket.socketpair()
-    with theirs, pytest.raises(HandshakeError, match="closed the connection without an answer"):
+    with theirs, pytest.raises(NoResponse, match="closed after 0 bytes of the server's answer"):
         await dialled("ws://nowhere.invalid/", sock=ours)
 
 

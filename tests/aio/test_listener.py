@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import wsline.aio.reactor
+from tests.listening import FakeListening
 from wsline.aio import listener
 from wsline.aio.channel import Channel
 from wsline.aio.listener import Acceptor, Listener, open_sockets
@@ -93,33 +94,6 @@ async def test_connections_are_accepted(opened: Opened) -> None:
     acceptor.close()
     assert sock.fileno() == -1
     assert not connects(socket.AF_INET, address)
-
-
-class FakeListening:
-    """A listening socket that is always ready, and accepts as told."""
-
-    def __init__(self, *outcomes: Any) -> None:
-        self.outcomes = list(outcomes)
-        self.accepts = 0
-        self.closed = False
-        # What is at its end is readable.
-        self.ready, other = socket.socketpair()
-        other.close()
-
-    def fileno(self) -> int:
-        return self.ready.fileno()
-
-    def accept(self) -> tuple[Any, Any]:
-        assert not self.closed
-        self.accepts += 1
-        outcome = self.outcomes.pop(0) if self.outcomes else BlockingIOError(errno.EAGAIN, "later")
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome, None
-
-    def close(self) -> None:
-        self.closed = True
-        self.ready.close()
 
 
 def accept_from(fake: Any, on_accepted: Callable[[Any], object]) -> Acceptor:

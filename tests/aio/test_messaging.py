@@ -226,6 +226,29 @@ async def test_ping_fails_with_the_connection() -> None:
         await wait
 
 
+async def test_pings_that_were_given_up_do_not_count() -> None:
+    ws, _, session = open_pair()
+    for _ in range(1024):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await ws.ping(b"x")
+    last = ws.ping(b"y")
+    feed(session, frame(0x8A, b"y", mask=True))
+    assert 0 <= await last < 60
+
+
+async def test_pings_that_nobody_awaits_any_more_do_not_count() -> None:
+    ws, _, _ = open_pair()
+    tasks = [asyncio.ensure_future(ws.ping(b"x")) for _ in range(1024)]
+    await asyncio.sleep(0)
+    with pytest.raises(InvalidState, match="1024 pings wait"):
+        ws.ping()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ws.ping()
+
+
 async def test_pong() -> None:
     ws, channel, _ = open_pair()
     ws.pong(memoryview(b"x"))

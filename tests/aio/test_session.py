@@ -558,6 +558,16 @@ async def test_who_takes_nothing_is_cut() -> None:
     assert isinstance(error, WriteTimeout)
 
 
+async def test_a_socket_that_is_blocked_already_has_its_time() -> None:
+    inside = Inside(attached=False, write_timeout=7)
+    inside.connection.output.blocked = True  # by what came with the opening handshake
+    inside.attach()
+    assert inside.timer.armed == [1007.0]
+    inside.pass_to(7)
+    (_, error), _ = inside.emitted
+    assert isinstance(error, WriteTimeout)
+
+
 async def test_progress_while_blocked_gives_more_time() -> None:
     inside = Inside(write_timeout=7)
     inside.connection.output.blocked = True

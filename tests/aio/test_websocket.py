@@ -93,7 +93,9 @@ async def test_it_can_be_given_up_while_it_opens(how: str) -> None:
         assert state(ws) == State.CLOSED
         (_, error), closed = heard
         assert type(error) is HandshakeError
-        assert str(error) == "WebSocket was closed before the connection was established"
+        assert str(error).startswith(
+            "WebSocket was closed before the connection was established; the application"
+        )
         assert closed == ("close", 1006, "")
 
 

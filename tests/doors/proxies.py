@@ -12,7 +12,12 @@ from pathlib import Path
 DEADLINE = 10  # seconds until it listens
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-PACKAGES = {"tinyproxy": "tinyproxy", "microsocks": "microsocks", "danted": "dante-server"}
+PACKAGES = {
+    "tinyproxy": "tinyproxy",
+    "squid": "squid",
+    "microsocks": "microsocks",
+    "danted": "dante-server",
+}
 
 
 @dataclass
@@ -47,6 +52,41 @@ def tinyproxy(place: Path, *lines: str) -> Iterator[RunningProxy]:
     settings = [f"Port {port}", "Listen 127.0.0.1", "Timeout 60", "MaxClients 50", *lines]
     (place / "tinyproxy.conf").write_text("\n".join([*settings, ""]))
     with _running(place, port, "tinyproxy", "-d", "-c", str(place / "tinyproxy.conf")) as proxy:
+        yield proxy
+
+
+# It asks a helper about each user and password, percent-encoded in a line. No cache, no log but the one here,
+# and at the end no wait for clients. Started by root, it becomes `proxy`.
+SQUID = """
+http_port 127.0.0.1:{port}
+auth_param basic program /bin/sed -u -e s/^someone.se%20cret%25$/OK/ -e t -e s/.*/ERR/
+auth_param basic children 1 startup=1 idle=1
+acl known proxy_auth REQUIRED
+http_access allow known
+http_access deny all
+pid_filename none
+access_log none
+cache_log /dev/null
+coredump_dir none
+cache deny all
+cache_mem 0 MB
+memory_pools off
+netdb_filename none
+pinger_enable off
+shutdown_lifetime 0 seconds
+visible_hostname localhost
+cache_effective_user proxy
+"""
+
+
+@contextmanager
+def squid(place: Path) -> Iterator[RunningProxy]:
+    """Run the other HTTP proxy; it lets in nobody but `someone` with the password `se cret%`."""
+    port = free_port()
+    (place / "squid.conf").write_text(SQUID.format(port=port))
+    # Its shared memory is named after it: another one may run.
+    arguments = ("-N", "-d", "1", "-n", f"at{port}", "-f", str(place / "squid.conf"))
+    with _running(place, port, "squid", *arguments) as proxy:
         yield proxy
 
 

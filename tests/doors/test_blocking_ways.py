@@ -5,12 +5,26 @@ from typing import Any
 
 import pytest
 
-from tests.doors import test_proxies, test_redirects
+from tests.doors import test_client_errors, test_proxies, test_redirects
 from tests.doors.blocking import BlockingDoor, Threads
 from tests.doors.door import Certificate
-from tests.doors.test_proxies import http_proxy, place, socks5_proxy, socks_proxy, strict_http_proxy
+from tests.doors.test_proxies import (
+    http_proxy,
+    place,
+    socks5_proxy,
+    socks_proxy,
+    squid_proxy,
+    strict_http_proxy,
+)
 
-__all__ = ["http_proxy", "place", "socks5_proxy", "socks_proxy", "strict_http_proxy"]  # fixtures
+__all__ = [
+    "http_proxy",
+    "place",
+    "socks5_proxy",
+    "socks_proxy",
+    "squid_proxy",
+    "strict_http_proxy",
+]  # fixtures
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 
@@ -19,6 +33,9 @@ BORROWED: list[Callable[..., Any]] = [
     test_proxies.test_a64_an_http_proxy_with_a_password,
     test_proxies.test_a64_an_http_proxy_refuses,
     test_proxies.test_a64_an_http_proxy_that_reaches_no_server,
+    test_proxies.test_a64_squid,
+    test_proxies.test_a64_squid_refuses,
+    test_proxies.test_a64_squid_reaches_no_server,
     test_proxies.test_a77_redirects_are_followed_through_a_proxy,
     test_proxies.test_a64_a_socks5_proxy_with_a_password,
     test_proxies.test_a64_a_socks_proxy,
@@ -29,6 +46,11 @@ BORROWED: list[Callable[..., Any]] = [
     test_proxies.test_a64_no_proxy_is_there,
     test_proxies.test_a64_the_proxy_of_the_environment,
     test_proxies.test_a58_a_silent_proxy_shares_the_deadline,
+    test_client_errors.test_each_answer_has_its_exception,
+    test_client_errors.test_what_came_counts_though_the_connection_breaks,
+    test_client_errors.test_a_proxy_that_refuses,
+    test_client_errors.test_a_server_that_says_nothing,
+    test_client_errors.test_tls_that_does_not_come_about,
     test_redirects.test_a77_redirects_are_followed_to_their_end,
     test_redirects.test_a59_they_are_not_followed_by_default,
     test_redirects.test_a60_a_circle_ends,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.doors import proxies
 from tests.doors.door import DEADLINE, Door, echo
-from tests.doors.proxies import RunningProxy, danted, free_port, microsocks, tinyproxy
+from tests.doors.proxies import RunningProxy, danted, free_port, microsocks, squid, tinyproxy
 from wsline import HandshakeTimeout, ProxyError, Request, Response
 
 pytestmark = pytest.mark.parametrize("door", ["epoll", "tls"], indirect=True)
@@ -44,6 +44,13 @@ def strict_http_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     need("tinyproxy")
     # tinyproxy has no quoting for spaces in passwords.
     with tinyproxy(tmp_path_factory.mktemp("strict"), f"BasicAuth {USER} secret") as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def squid_proxy(place: Path) -> Iterator[RunningProxy]:
+    need("squid")
+    with squid(place) as proxy:
         yield proxy
 
 
@@ -116,6 +123,29 @@ async def test_a64_an_http_proxy_refuses(door: Door, strict_http_proxy: RunningP
 async def test_a64_an_http_proxy_that_reaches_no_server(door: Door, http_proxy: RunningProxy) -> None:
     error = await refused(door, http_proxy.url("http"), f"{door.scheme}://127.0.0.1:{free_port()}/")
     assert error.code is not None and error.code >= 500
+
+
+async def test_a64_squid(door: Door, squid_proxy: RunningProxy) -> None:
+    requests = await works(door, squid_proxy.url("http", USERINFO))
+    assert [request.headers["Host"].partition(":")[0] for request in requests] == ["127.0.0.1", "localhost"]
+    for request in requests:
+        assert not {"Proxy-Authorization", "Via", "X-Forwarded-For"} & set(request.headers), "it is a tunnel"
+
+
+@pytest.mark.parametrize("userinfo", ["", f"{USER}:secret"])
+async def test_a64_squid_refuses(door: Door, squid_proxy: RunningProxy, userinfo: str) -> None:
+    error = await refused(door, squid_proxy.url("http", userinfo))
+    assert error.code == error.response.status == 407
+    assert error.response.headers["Proxy-Authenticate"].startswith("Basic realm=")
+    assert error.response.body.rstrip().endswith(b"</html>"), "a page of several KiB"
+    assert "put the user and the password in its URL" in error.hint
+
+
+async def test_a64_squid_reaches_no_server(door: Door, squid_proxy: RunningProxy) -> None:
+    url = f"{door.scheme}://127.0.0.1:{free_port()}/"
+    error = await refused(door, squid_proxy.url("http", USERINFO), url)
+    assert error.code == 503
+    assert error.response.headers["X-Squid-Error"].startswith("ERR_CONNECT_FAIL")
 
 
 async def test_a77_redirects_are_followed_through_a_proxy(door: Door, http_proxy: RunningProxy) -> None:

@@ -111,7 +111,7 @@ async def test_a80_no_redirect_leads_to_a_unix_socket(door: Door, tmp_path: Path
             assert ws.url == f"ws+unix:{place}:/"
 
 
-async def test_a81_listeners_see_each_redirect_and_may_change_the_next_request(door: Door) -> None:
+async def test_a81_a92_listeners_see_each_redirect_and_may_change_the_next_request(door: Door) -> None:
     heard: list[tuple[str, str, Any]] = []
 
     def redirected(url: str, request: Request) -> None:

@@ -225,7 +225,7 @@ async def test_plain_requests_are_refused(at_home: Certificate, caplog: pytest.L
         with socket.create_connection(("127.0.0.1", port)) as sock:
             sock.send(REQUEST + b"\r\n")
             assert await is_over(sock) < 5
-        await until(lambda: "the client does not speak TLS: it may have used ws: " in caplog.text)
+        await until(lambda: "the client does not speak TLS; it may have used ws: " in caplog.text)
 
 
 async def test_a_server_that_hangs_up(trusting: ssl.SSLContext) -> None:
@@ -283,6 +283,13 @@ class Cut:
             sock.shutdown(socket.SHUT_WR)
 
 
+@pytest.fixture(params=["reactor", "transport"])
+def channel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS of ours, or of the loop."""
+    monkeypatch.setattr(wsline.aio.reactor, "AVAILABLE", request.param == "reactor")
+
+
+@pytest.mark.usefixtures("channel")
 async def test_a_truncated_stream_is_no_good_end(at_home: Certificate, trusting: ssl.SSLContext) -> None:
     far = Cut(at_home)
     async with far.serving() as url:
@@ -300,6 +307,7 @@ async def test_a_truncated_stream_is_no_good_end(at_home: Certificate, trusting:
             assert not ws.close_info.was_clean
 
 
+@pytest.mark.usefixtures("channel")
 async def test_a_truncated_close_is_no_good_end(at_home: Certificate, trusting: ssl.SSLContext) -> None:
     far = Cut(at_home)
     async with far.serving() as url:
@@ -314,6 +322,21 @@ async def test_a_truncated_close_is_no_good_end(at_home: Certificate, trusting: 
             assert isinstance(ws.close_info.cause, TruncatedStream)
 
 
+@pytest.mark.usefixtures("channel")
+async def test_a_farewell_alone_is_a_good_end_of_tls(at_home: Certificate, trusting: ssl.SSLContext) -> None:
+    far = Cut(at_home)
+    async with far.serving() as url:
+        opening = asyncio.ensure_future(far.accept())
+        async with connect(url, ssl=trusting) as ws:
+            (await opening).send(TEXT, b"last")
+            (await opening).writer.close()
+            assert await ws.recv() == "last"
+            await ws.wait_closed()
+            assert ws.close_code == 1006
+            assert ws.close_info.cause is None
+
+
+@pytest.mark.usefixtures("channel")
 async def test_behind_both_close_frames_a_farewell_is_not_needed(
     at_home: Certificate, trusting: ssl.SSLContext
 ) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.doors.peer import PING, REQUEST
+from tests.doors.proxies import tinyproxy
 from wsline import connect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -160,6 +161,23 @@ async def test_a190_tls(tmp_path: Path) -> None:
     verified, unverified, refused = output.splitlines()
     assert (verified, unverified) == ("TLSv1.3: verified", "TLSv1.3: not verified")
     assert "refused: it is self-signed; if you trust it, pass ssl=ssl.create_default_context" in refused
+
+
+async def test_a193_through_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ws_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    async with serving("server.py") as server:
+        with tinyproxy(tmp_path) as proxy:
+            assert (
+                await run("through_a_proxy.py", server.url, "--proxy", proxy.url("http"))
+                == "received: through a proxy\n"
+            )
+            seen = proxy.log.stat().st_size
+            monkeypatch.setenv("all_proxy", proxy.url("http"))
+            assert await run("through_a_proxy.py", server.url) == "received: through a proxy\n"
+            assert proxy.log.stat().st_size > seen
+        assert (await run("through_a_proxy.py", server.url)).startswith("the proxy says no: proxy http://")
 
 
 @pytest.mark.parametrize("by_hand", [False, True])

@@ -93,6 +93,64 @@ async def test_a184_the_user_is_known_before_the_upgrade() -> None:
     assert ws.close_code == 1001
 
 
+async def ask(url: str, method: str, cookie: str = "") -> tuple[str, str]:
+    """Send a request; return the cookie that it sets, and the body."""
+
+    def get() -> tuple[str, str]:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, method=method, headers={"Cookie": cookie})
+        ) as answer:
+            return answer.headers["Set-Cookie"], answer.read().decode()
+
+    return await asyncio.to_thread(get)
+
+
+async def test_a185_a_session_lets_in_and_its_end_puts_out() -> None:
+    async with running(*example("sessions.py")) as (address, _):
+        url = f"ws://{address}/"
+        assert "new WebSocket" in (await fetch(f"http://{address}/"))[1]
+        for cookie in ("", "session=", "session=guessed", "other=1", "sess(ion=bad;;"):
+            with pytest.raises(InvalidStatus, match="401") as caught:
+                await connect(url, headers={"Cookie": cookie})
+            assert caught.value.response.body == b"Log in first\n"
+        cookies, users = [], []
+        for _ in range(2):
+            cookie, body = await ask(f"http://{address}/login", "POST")
+            assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
+            cookies.append(cookie.partition(";")[0])
+            users.append(body.removeprefix("Hello, ").strip())
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(url, headers={"Cookie": cookies[0]}, origin="http://evil.example")
+        async with (
+            connect(url, headers={"Cookie": cookies[0]}) as one,
+            connect(url, headers={"Cookie": f"a=b; {cookies[0]}"}) as two,
+            connect(url, headers={"Cookie": cookies[1]}) as other,
+        ):
+            for ws, user in ((one, users[0]), (two, users[0]), (other, users[1])):
+                await ws.send("hello")
+                assert await ws.recv() == f"{user} said: hello"
+            assert (await ask(f"http://{address}/logout", "DELETE", cookies[0]))[1] == "Goodbye\n"
+            for ws in (one, two):
+                await ws.wait_closed()
+                assert (ws.close_code, ws.close_reason) == (1008, "the session has ended")
+            await other.send("still here")
+            assert await other.recv() == f"{users[1]} said: still here"
+            # Whoever logs in anew leaves the old session.
+            await ask(f"http://{address}/login", "POST", cookies[1])
+            await other.wait_closed()
+        for cookie in cookies:
+            with pytest.raises(InvalidStatus, match="401"):
+                await connect(url, headers={"Cookie": cookie})
+
+
+async def test_a185_a_session_ends_with_time() -> None:
+    async with running(*example("sessions.py", "--lifetime", "0.2")) as (address, _):
+        cookie, _ = await ask(f"http://{address}/login", "POST")
+        async with connect(f"ws://{address}/", headers={"Cookie": cookie.partition(";")[0]}) as ws:
+            await ws.wait_closed()
+            assert ws.close_code == 1008
+
+
 async def test_a191_the_address_of_the_client() -> None:
     headers = {"X-Forwarded-For": "203.0.113.9"}
     for trust, seen in ((("--trust", "127.0.0.1"), "203.0.113.9"), ((), "127.0.0.1")):

@@ -175,7 +175,7 @@ class TestBuild:
         assert handshake.request.headers.get_all("Authorization") == ["Bearer t"]
 
     def test_a_user_has_no_colon(self) -> None:
-        with pytest.raises(ValueError, match="user 'a:b': must not contain a colon"):
+        with pytest.raises(ValueError, match=r"^auth .*: must be a tuple .*, the user without a colon"):
             client(auth=("a:b", "c"))
 
     def test_a_string_is_one_subprotocol(self) -> None:
@@ -198,7 +198,7 @@ class TestBuild:
             ValueError, match=r"^An invalid or duplicated subprotocol was specified: "
         ) as raised:
             client(protocols)
-        assert str(raised.value).endswith(ascii(named))
+        assert f" {named!a}; protocols must be tokens, all of them diff" in str(raised.value)
 
 
 class TestReceive:

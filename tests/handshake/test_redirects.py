@@ -115,7 +115,8 @@ def test_a78_a_location_that_leads_nowhere(location: str) -> None:
 
 
 def test_a78_two_locations_lead_nowhere() -> None:
-    assert str(refused(route(), "/a", "/b")) == "Invalid Location header: a redirect has one, 2 came"
+    error = refused(route(), "/a", "/b")
+    assert str(error).startswith("Invalid Location header: a redirect has one, 2 came; the server's redirect")
 
 
 @pytest.mark.parametrize(

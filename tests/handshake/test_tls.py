@@ -27,14 +27,14 @@ def named(reason: str) -> ssl.SSLError:
     ("code", "told"),
     [
         (9, "it is not valid yet"),
-        (10, "it has expired: the server needs a new one"),
+        (10, "it has expired; the server needs a new one"),
         (18, "it is self-signed; if you trust it, pass ssl=ssl.create_default_context(cafile=...)"),
         (19, "an authority that is not trusted here signed it; if you trust it, pass"),
         (20, "its issuer is not known here"),
         (21, "its issuer is not known here"),
         (23, "it has been revoked"),
-        (62, "it is for other names than 'example.org' (option server_hostname"),
-        (64, "the address example.org is not in it"),
+        (62, "it is for other names than 'example.org'; option server_hostname"),
+        (64, "the address example.org is not in it; connect by a name that is; option"),
         (65, "a {strange} fault"),
     ],
 )
@@ -43,13 +43,14 @@ def test_why_a_certificate_is_refused(code: int, told: str) -> None:
     error = tls_error(cause, "example.org")
     expected = f"TLS handshake with example.org failed: the server's certificate is refused: {told}"
     assert str(error).startswith(expected)
+    assert str(error).endswith(f"; {error.hint}")
     assert error.__cause__ is cause
 
 
 @pytest.mark.parametrize(
     ("reason", "told"),
     [
-        ("WRONG_VERSION_NUMBER", "the server does not speak TLS: use ws:, or ask at another port"),
+        ("WRONG_VERSION_NUMBER", "the server does not speak TLS; use ws:, or ask at another port"),
         ("UNSUPPORTED_PROTOCOL", "the server speaks no version of TLS that is allowed here"),
         ("NO_SHARED_CIPHER", "the server and this side have no cipher in common"),
         ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "the server refused: it wants a certificate of ours"),
@@ -62,15 +63,15 @@ def test_why_a_certificate_is_refused(code: int, told: str) -> None:
     ],
 )
 def test_other_reasons_of_a_client(reason: str, told: str) -> None:
-    assert str(tls_error(named(reason), "example.org")).startswith(
-        f"TLS handshake with example.org failed: {told}"
-    )
+    error = tls_error(named(reason), "example.org")
+    assert str(error).startswith(f"TLS handshake with example.org failed: {told}")
+    assert error.hint
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (named("HTTP_REQUEST"), "the client does not speak TLS: it may have used ws: instead of wss:"),
+        (named("HTTP_REQUEST"), "the client does not speak TLS; it may have used ws: instead of wss:"),
         (named("PEER_DID_NOT_RETURN_A_CERTIFICATE"), "the client gave no certificate, and must"),
         (named("TLSV1_ALERT_UNKNOWN_CA"), "the client refused: it does not trust the authority"),
         (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),

@@ -24,7 +24,8 @@ SHOWN = 3
 
 NOT_YET = "not yet"
 
-_NAME = re.compile(r"^test_a(\d+[a-p]?)_")
+# A name may begin with several: test_a7_a35_...
+_NAME = re.compile(r"^test((?:_a\d+[a-p]?)+)_")
 
 HEAD = """\
 # What `ws` has, and what it is called here
@@ -76,7 +77,8 @@ def read_rows(text: Iterator[str]) -> dict[str, list[Row]]:
 
 def numbers_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     """Return the numbers of the rows that a test shows."""
-    numbers = set(_NAME.findall(function.name))
+    named = _NAME.match(function.name)
+    numbers = set(named[1].split("_a")[1:]) if named else set()
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.row":
             numbers |= {str(ast.literal_eval(argument)) for argument in decorator.args}

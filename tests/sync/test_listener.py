@@ -9,34 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.listening import FakeListening
 from tests.sync.peers import held, until
 from wsline.options import ServerOptions
 from wsline.sync import listener
 from wsline.sync.listener import Acceptor, open_sockets
-
-
-class FakeListening:
-    """A listening socket that is always ready, and accepts as told."""
-
-    def __init__(self, *results: Any) -> None:
-        self.results = list(results)
-        self.times = 0
-        self.sock, self.other = socket.socketpair()
-        self.other.send(b"x")
-
-    def fileno(self) -> int:
-        return self.sock.fileno()
-
-    def accept(self) -> tuple[Any, None]:
-        self.times += 1
-        result = self.results.pop(0) if self.results else BlockingIOError()
-        if isinstance(result, BaseException):
-            raise result
-        return result, None
-
-    def close(self) -> None:
-        self.sock.close()
-        self.other.close()
 
 
 def test_connections_are_accepted() -> None:
@@ -100,7 +77,7 @@ def test_without_descriptors_it_pauses_and_goes_on(
     accepted: list[Any] = []
     acceptor = Acceptor(fake, accepted.append, lambda: None)  # type: ignore[arg-type]
     until(lambda: accepted)
-    until(lambda: fake.times == 2)  # it is not asked again and again
+    until(lambda: fake.accepts == 2)  # it is not asked again and again
     until(lambda: len(accepted) == 2)
     logged = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(logged) == 1, "it does not repeat itself"
@@ -111,7 +88,7 @@ def test_without_descriptors_it_pauses_and_goes_on(
 def test_it_can_be_closed_while_it_pauses() -> None:
     fake = FakeListening(OSError(errno.EMFILE, "full"))
     acceptor = Acceptor(fake, lambda sock: None, lambda: None)  # type: ignore[arg-type]
-    until(lambda: fake.times)
+    until(lambda: fake.accepts)
     acceptor.close()
     assert fake.fileno() == -1
 

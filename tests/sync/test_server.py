@@ -195,19 +195,24 @@ def test_the_end_of_its_connection_is_no_error_of_a_handler(caplog: pytest.LogCa
         while True:
             ws.recv()
 
+    def ended() -> list[str]:
+        told = [each for each in caplog.records if "a handler ended with its connection" in each.message]
+        return [each.levelname for each in told]
+
     caplog.set_level(logging.DEBUG, logger.name)
     with serving(handler) as (_, url):
         with connect(url):
             pass
+        until(lambda: len(ended()) == 1)
         with connect(url) as ws:
             ws.terminate()
+        until(lambda: len(ended()) == 2)
         with connect(url) as ws, pytest.raises(ConnectionClosed):
             ws._session.connection.send_text("x", False)
             ws._session.connection.output.put(b"\xff\xff", False, 0)
             ws.send("")
             ws.recv()
-    ended = [record for record in caplog.records if "a handler ended with its connection" in record.message]
-    assert [record.levelname for record in ended] == ["DEBUG", "DEBUG", "INFO"]
+    assert ended() == ["DEBUG", "DEBUG", "INFO"]
 
 
 def test_the_end_of_another_connection_is_an_error_of_a_handler(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,13 +54,16 @@ def key_from(role: Role) -> bytes | None:
     return KEY if role is Role.SERVER else None
 
 
-def parse(data: bytes) -> list[Frame]:
-    """Read the frames in `data`, which must hold whole ones, with lengths in the shortest form."""
+def parse(data: bytes, rsv: int = 0) -> list[Frame]:
+    """Read the frames in `data`, which must hold whole ones, with lengths in the shortest form.
+
+    RSV bits that are not in `rsv` are a fault.
+    """
     frames = []
     at = 0
     while at < len(data):
         first, second = data[at], data[at + 1]
-        assert first & 0x70 == 0, "an RSV bit is set"
+        assert first & 0x70 & ~(rsv << 4) == 0, "an RSV bit is set"
         length, at = second & 0x7F, at + 2
         if length == 126:
             length, at = int.from_bytes(data[at : at + 2], "big"), at + 2

@@ -7,7 +7,7 @@ import pytest
 from tests.wire.raw import BINARY, CONTINUATION, PING, TEXT, build, feed, key_from, provoke
 from wsline.options import Options
 from wsline.spec import Role
-from wsline.wire.fragments import Fragment, KeptFragments
+from wsline.wire.fragments import Fragment, KeptFragments, Unpacked
 from wsline.wire.messages import MessageReader, Ping
 
 KIB = 1024
@@ -198,3 +198,30 @@ def test_a_server_unmasks_fragments() -> None:
     data = build(BINARY, b"masked", fin=False, key=key) + build(CONTINUATION, b" too", key=key)
     assert shown(feed(reader, data)) == [(b"masked", False), (b" too", True)]
     assert reader.bytes_read == len(data)
+
+
+# -- taken one by one
+
+
+@pytest.mark.parametrize(
+    ("items", "parts"),
+    [
+        (["whole"], ["whole"]),
+        ([b""], [b""]),
+        ([KeptFragments([b"a", b"b", b"c"])], [b"a", b"b", b"c"]),
+        ([Fragment("a", False), Fragment("", False), Fragment("b", True)], ["a", "", "b"]),
+    ],
+    ids=["text", "empty", "kept", "one by one"],
+)
+def test_a_message_is_unpacked(items: list[Any], parts: list[Any]) -> None:
+    message = Unpacked()
+    assert not message.has_begun
+    taken: list[Any] = []
+    for item in items:
+        assert not message.has_ended
+        message.put(item)
+        while message:
+            taken.append(message.take())
+            assert message.has_begun
+    assert taken == parts
+    assert message.has_ended

@@ -67,7 +67,7 @@ class Connect:
 
     def __init__(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> None:
         # Bad arguments fail here, before anything is awaited.
-        Route(parse_uri(url), options, protocols or ())
+        Route(parse_uri(url), options, protocols)
         self._arguments = (url, protocols, options)
         self._websocket: WebSocket | None = None
 

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import HandshakeTimeout, InvalidStatus, NoResponse
+from ..errors import HandshakeTimeout, InvalidStatus
 from ..handshake.client import ClientHandshake
 from ..handshake.http1 import Request
 from ..handshake.proxy import find_proxy
 from ..handshake.redirects import Route
-from ..handshake.tls import tls_error
+from ..handshake.tls import HUNG_UP, tls_error
 from ..handshake.uri import URI
 from ..options import ClientOptions
 from ..trust import client_context
@@ -158,7 +158,12 @@ class ClientOpening(Consumer):
     def on_lost(self, error: OSError | None) -> None:
         if not self.lost.done():
             self.lost.set_result(None)
-        self._end(error or NoResponse("the server closed the connection without an answer"))
+        if isinstance(error, ssl.SSLError):
+            self._end(error)
+        elif error is not None and self.channel is not None and not self.channel.is_ready:
+            self._end(_hung_up(error))
+        else:
+            self._step(lambda: self._handshake.receive_eof(error))
 
     def _end(self, error: Exception | None) -> None:
         if self.done.done():  # given up meanwhile, or failed before
@@ -167,6 +172,13 @@ class ClientOpening(Consumer):
             self.done.set_result(None)
         else:
             self.done.set_exception(error)
+
+
+def _hung_up(error: OSError) -> ssl.SSLError:
+    """Return what is wrong with TLS if the connection breaks in its handshake."""
+    told = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, HUNG_UP)
+    told.__cause__ = error
+    return told
 
 
 async def _open_channel(route: Route, output: Output) -> Channel:
@@ -224,6 +236,9 @@ async def _open_transport(
         # the end of the stream makes it close itself.
         _shut_down(sock)
         raise
+    except ConnectionError as error:
+        sock.close()
+        raise _hung_up(error) from error
     except BaseException:
         sock.close()
         raise

@@ -17,6 +17,10 @@ cdef class Wait(Awaitable):
     cpdef step(self)
 
 
+cdef class PingWait(Wait):
+    cdef object _pings
+
+
 cdef Py_ssize_t _FULL_SIZE, _LOW_SIZE, _MESSAGE_COST
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from ..bounds import FULL_SIZE, LOW_SIZE, MESSAGE_COST
 from ..errors import ConcurrencyError, ConnectionClosedOK
+from ..liveness import PingLedger
 from .coroutines import Awaitable, accelerate
 from .resuming import Waiter
 
-__all__ = ["DONE", "Done", "MessageIterator", "Receive", "ReceiveQueue", "Wait", "receive"]
+__all__ = ["DONE", "Done", "MessageIterator", "PingWait", "Receive", "ReceiveQueue", "Wait", "receive"]
 
 # Numbers of the hot path; the .pxd makes them C's.
 _FULL_SIZE: Final = FULL_SIZE
@@ -72,6 +73,24 @@ class Wait(Awaitable):
     def close(self) -> None:
         """Stop waiting."""
         self._waiter = None
+
+
+class PingWait(Wait):
+    """The wait for a pong. Given up, it takes no place among the pings that are awaited.
+
+    Args:
+        loop: the loop.
+        pings: where the ping is noted.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pings: PingLedger) -> None:
+        Wait.__init__(self, loop)
+        self._pings = pings
+
+    def close(self) -> None:
+        """Stop waiting."""
+        Wait.close(self)
+        self._pings.forget(self)
 
 
 class ReceiveQueue:
@@ -260,5 +279,5 @@ class MessageIterator:
         return receive(self._queue, None, True)
 
 
-for each in (Done, Wait, Receive):
+for each in (Done, Wait, PingWait, Receive):
     accelerate(each)

@@ -12,7 +12,7 @@ from ..handshake.http_options import HTTPOptions
 from ..handshake.judging import expect_response
 from ..handshake.server import not_served, upgrade_required
 from ..keywords import HTTPKeywords
-from ..listening import check_port
+from ..listening import check_place
 from ..states import ServerState
 from .asking import settle
 from .channel import Channel
@@ -81,7 +81,7 @@ class HTTPServer(Service):
         places = (port, self.options.sock, self.options.unix_path)
         if sum(each is not None for each in places) > 1:
             raise TypeError('Only one of the "port", "sock", or "unix_path" options can be specified')
-        check_port(port)
+        check_place(host, port)
         Service.__init__(self, EVENTS)
         self._host = host
         self._port = (443 if self.options.ssl else 80) if port is None else port

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Self, Unpack
 
+from ..checks import FLAG, Check, require
 from ..clients import Clients
 from ..errors import HandshakeError
 from ..handshake.deflate import Verdict
 from ..handshake.http1 import Request
 from ..handshake.server import matches_path
 from ..keywords import ServerKeywords
-from ..listening import check_port
+from ..listening import check_place
 from ..options import ServerOptions
 from ..spec import CloseCode
 from ..states import ServerState
@@ -29,6 +30,10 @@ from .upgrades import UpgradeSocket, take_transport
 from .websocket import WebSocket
 
 __all__ = ["Handler", "WebSocketServer", "serve"]
+
+_HANDLER: Final = Check(
+    "a coroutine function that takes a WebSocket, or None", (), lambda value: value is None or callable(value)
+)
 
 EVENTS: Final = (
     "connection", "listening", "headers", "close", "error", "ws_client_error", "topic_added", "topic_removed",
@@ -101,8 +106,10 @@ class WebSocketServer(Publishing, Service):
         **options: Unpack[ServerKeywords],
     ) -> None:
         self.options = ServerOptions.from_keywords(type(self).__name__, options)
+        require("handler", handler, _HANDLER)
+        require("no_server", no_server, FLAG)
+        check_place(host, port)
         _check_places(port, server, no_server, self.options)
-        check_port(port)
         self._web_socket = _check_class(self.options.web_socket)
         Service.__init__(self, EVENTS)
         self.clients: set[WebSocket] = set()

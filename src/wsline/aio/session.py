@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..backlog import Message
+from ..closing import given_up
 from ..connection import Connection
-from ..errors import HandshakeError, SlowConsumer
-from ..spec import CloseCode, DeflateParameters, Role, State
+from ..errors import SlowConsumer
+from ..spec import CloseCode, DeflateParameters, State
 from ..wire.deflate import DeflateJob
-from ..wire.messages import HEADROOM
 from ..wire.prepared import PreparedMessage
 from .channel import Channel
 from .coroutines import Awaitable, accelerate
-from .flow import DONE, Wait
+from .flow import DONE, PingWait, Wait
 from .offload import run_job
 from .receiving import Receiving
 from .timers import Deadlines
@@ -28,7 +28,6 @@ __all__ = ["Session"]
 logger: Final = logging.getLogger("wsline")
 
 _DONE: Final[Awaitable] = DONE
-_NOTHING: Final = bytearray(HEADROOM)
 
 
 class Session(Receiving):
@@ -84,7 +83,7 @@ class Session(Receiving):
         """Give the opening handshake up; the wait is for the end of it."""
         wait = self.wait_closed()
         self._stop_opening()
-        self.give_up(HandshakeError("WebSocket was closed before the connection was established"))
+        self.give_up(given_up())
         return wait
 
     def _stop_opening(self) -> None:
@@ -115,12 +114,12 @@ class Session(Receiving):
 
     def send_masked(self, data: str | bytes, fin: bool, mask: bool, compress: bool) -> Awaitable:
         """Send a message or a fragment, masked or not, whatever the role demands; as `send`."""
-        sender = self.connection.sender
-        sender.set_masking(mask)
-        try:
-            return self.send(data, fin) if compress else self.send_uncompressed(data, fin)
-        finally:
-            sender.set_masking(self.connection.role is Role.CLIENT)
+        if self.connection.pending() > self._held_above:
+            self._is_held_back(
+                data, False, False
+            )  # it would lose its mask: it is sent, as a fragment would be
+        self.connection.send_masked(data, fin, mask, compress)
+        return self._written()
 
     def send_uncompressed(self, data: str | bytes, fin: bool) -> Awaitable:
         """Send a message or a fragment without compression; as `send`."""
@@ -210,7 +209,7 @@ class Session(Receiving):
 
     def ping(self, payload: bytes | None) -> Wait:
         """Send a ping; the wait is for its round-trip time in seconds."""
-        wait = Wait(self.loop)
+        wait = PingWait(self.loop, self.connection.pings)
         self.connection.send_ping(payload, wait)
         self._written()
         return wait
@@ -332,10 +331,7 @@ class Session(Receiving):
 
     def on_deadline(self, now: float) -> None:
         """Do what is due."""
-        if self.is_paused or self.queue.on_low is not None:
-            # We do not read: what is not heard may well have been said.
-            self.connection.receive(_NOTHING, HEADROOM, HEADROOM)
-        self.connection.on_deadline(now)
+        self.connection.on_deadline(now, not (self.is_paused or self.queue.on_low is not None))
         self.on_change()
 
     def on_blocked(self) -> None:

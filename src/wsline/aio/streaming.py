@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import ConnectionClosed
-from ..wire.fragments import Fragment, KeptFragments
+from ..wire.fragments import Unpacked
 from .coroutines import Awaitable, accelerate
 from .receiving import Receiving
 
@@ -21,9 +21,7 @@ class FragmentStream:
 
     def __init__(self, session: Receiving) -> None:
         self.session = session
-        self.has_ended = False
-        self._has_begun = False
-        self._parts: list[bytes] = []
+        self.message = Unpacked()
 
     def __aiter__(self) -> "FragmentStream":
         return self
@@ -33,7 +31,7 @@ class FragmentStream:
 
     def poll(self) -> Any:
         """Return `None` if `take` will do, or what to wait for; raises as `ReceiveQueue.poll`."""
-        if self._parts:
+        if self.message:
             return None
         session = self.session
         waiter = session.queue.poll(self)
@@ -45,36 +43,20 @@ class FragmentStream:
         return waiter
 
     def take(self) -> Any:
-        """Return the next fragment."""
-        self._has_begun = True
-        if not self._parts:
-            item = self.session.queue.get()
-            if type(item) is Fragment:
-                self._end_if(item.fin)
-                return item.data
-            if type(item) is not KeptFragments:
-                self._end_if(True)
-                return item
-            self._parts = item.parts[::-1]
-        part = self._parts.pop()
-        self._end_if(not self._parts)
+        """Return the next fragment; after the last one others may receive again."""
+        if not self.message:
+            self.message.put(self.session.queue.get())
+        part = self.message.take()
+        if self.message.has_ended:
+            self.session.release_queue(self)
         return part
-
-    def _end_if(self, is_last: bool) -> None:
-        if is_last:
-            self.end()
-
-    def end(self) -> None:
-        """Let others receive again."""
-        self.has_ended = True
-        self.session.release_queue(self)
 
     def leave(self) -> None:
         """Note that nobody waits now; if nothing has come yet, others may receive."""
         queue, reader = self.session.queue, self.session.connection.reader
         queue.leave(self)
         splitter = reader.splitter
-        if self._has_begun or queue.has_messages() or splitter is None or splitter.size:
+        if self.message.has_begun or queue.has_messages() or splitter is None or splitter.size:
             return
         splitter.streams = False
         self.session.release_queue(self)
@@ -89,7 +71,7 @@ class FragmentWait(Awaitable):
     def step(self) -> Any:
         """Go on: yields a waiter, or ends with the fragment."""
         stream = self._stream
-        if stream.has_ended:
+        if stream.message.has_ended:
             raise StopAsyncIteration
         try:
             waiter = stream.poll()

@@ -1,9 +1,11 @@
 """The same channel over an asyncio transport: TLS, proactor loops, and other people's transports."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..handshake.tls import truncated
 from ..states import Exit
 from ..wire.kernels import Output
 from ..wire.messages import HEADROOM
@@ -25,6 +27,7 @@ class TransportChannel(Channel):
         self._transport = transport
         self._flush_due = False
         self._half_closed = False
+        self._is_aborted = False
         self._paused = False
         self.local_address = transport.get_extra_info("sockname")
         self.remote_address = transport.get_extra_info("peername")
@@ -53,6 +56,9 @@ class TransportChannel(Channel):
 
     def eof_received(self) -> None:
         """Hand the end of the stream on."""
+        if _is_truncated(self.ssl_object):
+            self._transport.abort()  # `connection_lost` tells it
+            return
         self.consumer.receive_eof()
         if self.ending and not self._transport.get_write_buffer_size():
             # All is said; TLS says farewell.
@@ -121,6 +127,7 @@ class TransportChannel(Channel):
 
     def abort(self) -> None:
         """Close the transport now."""
+        self._is_aborted = True
         # Its `close` would wait until the peer has taken what it still holds.
         self._transport.abort()
 
@@ -132,7 +139,22 @@ class TransportChannel(Channel):
         self.output.clear()
         consumer, self.consumer = self.consumer, NOBODY
         self._reactor.leave()
+        if error is None and not self._is_aborted and _is_truncated(self.ssl_object):
+            error = truncated()
         consumer.on_lost(error if isinstance(error, OSError) else None)
+
+
+def _is_truncated(ssl_object: Any) -> bool:
+    """Tell whether TCP has ended while TLS has not: the loop, which has read all there was, does not tell."""
+    if ssl_object is None:
+        return False
+    try:
+        ssl_object.read(1)
+    except (ssl.SSLWantReadError, ssl.SSLEOFError):
+        return True
+    except (ssl.SSLError, AttributeError):  # both sides have said farewell; an object of another kind
+        return False
+    return False
 
 
 class TransportProtocol(asyncio.Protocol):

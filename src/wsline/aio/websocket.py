@@ -5,8 +5,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ..closing import given_up
 from ..connection import Connection
-from ..errors import HandshakeError, InvalidStatus
+from ..errors import InvalidStatus
 from ..facts import Facts
 from ..handshake.client import ClientHandshake
 from ..handshake.extensions import ExtensionOffer
@@ -88,7 +89,7 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
 
     def _prepare(self, url: str, protocols: str | Sequence[str] | None, options: ClientOptions) -> Any:
         """Set up a client; return the coroutine that opens it."""
-        route = Route(parse_uri(url), options, protocols or ())
+        route = Route(parse_uri(url), options, protocols)
         self._set_up(Role.CLIENT, options, None, route.handshake.request)
         self._url = route.uri.url
         return _Opening(self, route).run()
@@ -229,7 +230,7 @@ class _Opening(Caller):
         try:
             await dial(self._route, session.connection.output, self)
         except asyncio.CancelledError:
-            session.give_up(_given_up())
+            session.give_up(given_up())
             raise
         except Exception as error:
             if isinstance(error, InvalidStatus):
@@ -257,7 +258,7 @@ class _Opening(Caller):
         websocket._url = route.uri.url
         self._session.emit("redirect", route.uri.url, websocket._request)
         if self._session.connection.state != State.CONNECTING:  # a listener has given it up, or failed
-            raise self._session.connection.cause or _given_up()
+            raise self._session.connection.cause or given_up()
 
     def on_open(self, channel: Channel, handshake: ClientHandshake) -> None:
         websocket, session = self._websocket, self._session
@@ -266,10 +267,6 @@ class _Opening(Caller):
         session.emit("upgrade", handshake.response)
         if session.connection.state == State.CONNECTING:  # no listener has given it up
             websocket._begin(channel, handshake.trailing, handshake.extensions, handshake.deflate)
-
-
-def _given_up() -> HandshakeError:
-    return HandshakeError("WebSocket was closed before the connection was established")
 
 
 def _forget(opening: "asyncio.Future[None]") -> None:

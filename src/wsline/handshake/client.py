@@ -1,11 +1,18 @@
 """The client's side of the opening handshake: build the request, judge the response (RFC 6455 §4.1)."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
-from ..errors import HandshakeError, InvalidHeader, InvalidStatus, InvalidUpgrade, NegotiationError
+from ..errors import (
+    HandshakeError,
+    InvalidHeader,
+    InvalidStatus,
+    InvalidUpgrade,
+    NegotiationError,
+    NoResponse,
+)
 from ..options import ClientOptions
 from ..spec import DeflateParameters
 from .deflate import build_offer, judge_answer
@@ -63,18 +70,18 @@ class ClientHandshake:
         deflate: what is agreed on permessage-deflate; `None` without it, and until the server answered.
 
     Raises:
-        ValueError: a subprotocol or a header cannot be sent.
+        TypeError, ValueError: a subprotocol or a header cannot be sent.
     """
 
     def __init__(
         self,
         uri: URI,
         options: ClientOptions,
-        protocols: Sequence[str] = (),
+        protocols: str | Sequence[str] | None = None,
         key: str | None = None,
     ) -> None:
         self._key = generate_key() if key is None else key
-        self._protocols = _check_protocols([protocols] if isinstance(protocols, str) else list(protocols))
+        self._protocols = _check_protocols(protocols)
         self._deflate = options.deflate
         self._follow_redirects = options.follow_redirects
         self._reader = ResponseReader(options)
@@ -107,7 +114,7 @@ class ClientHandshake:
         Raises:
             InvalidStatus: the server answered with another status; its body is read, up to 64 KiB.
             InvalidUpgrade, InvalidHeader, NegotiationError: the 101 does not agree to what was asked.
-            HandshakeError: this is not HTTP/1.1, or over a limit.
+            HeadError: this is not HTTP/1.1, or over a limit.
         """
         try:
             response = self._reader.feed(data)
@@ -125,19 +132,23 @@ class ClientHandshake:
         head = self._reader.response
         return self._follow_redirects and head is not None and is_redirect(head)
 
-    def receive_eof(self) -> None:
+    def receive_eof(self, cause: BaseException | None = None) -> None:
         """Take the end of the connection, or of the time for it; nothing happens after a 101.
+
+        Args:
+            cause: what broke the connection, if it did; the exception is chained to it.
 
         Raises:
             InvalidStatus: the server refused; the body is what came of it.
             NoResponse: the response is incomplete; the message tells how many bytes came.
         """
         try:
-            response = self._reader.feed_eof()
-        except HandshakeError as error:
+            self._judge(self._reader.feed_eof())
+        except NoResponse as error:
             error.request, error.hint = self.request, _NO_ANSWER
-            raise
-        self._judge(response)
+            raise error from cause
+        except HandshakeError as error:
+            raise error from cause
 
     def _build_headers(self, uri: URI, options: ClientOptions) -> Headers:
         headers = Headers(
@@ -233,12 +244,22 @@ class ClientHandshake:
         return tuple(answers)
 
 
-def _check_protocols(protocols: list[str]) -> list[str]:
+def _check_protocols(protocols: Any) -> list[str]:
+    if protocols is None:
+        return []
+    listed = list(protocols) if isinstance(protocols, Iterable) else [protocols]
+    if isinstance(protocols, str):
+        listed = [protocols]
+    if not all(isinstance(each, str) for each in listed):
+        raise TypeError(f"protocols={protocols!r}: must be a subprotocol, a list of them, or None")
     # RFC 6455 §4.1: each a token, and all of them different.
-    for protocol in protocols:
-        if not is_token(protocol) or protocols.count(protocol) > 1:
-            raise ValueError(f"An invalid or duplicated subprotocol was specified: {shown(protocol)}")
-    return protocols
+    for protocol in listed:
+        if not is_token(protocol) or listed.count(protocol) > 1:
+            raise ValueError(
+                f"An invalid or duplicated subprotocol was specified: {shown(protocol)};"
+                f" protocols must be tokens, all of them different"
+            )
+    return listed
 
 
 def _merge(ours: Headers, theirs: Headers) -> Headers:
@@ -260,14 +281,7 @@ def _merge(ours: Headers, theirs: Headers) -> Headers:
 
 
 def basic_credentials(user: str, password: str) -> str:
-    """Return the value of an Authorization header for Basic authentication.
-
-    Raises:
-        ValueError: the user has a colon.
-    """
-    # RFC 7617 §2: a user-id with a colon is invalid, since the first colon ends it.
-    if ":" in user:
-        raise ValueError(f"user {shown(user)}: must not contain a colon")
+    """Return the value of an Authorization header for Basic authentication; the user has no colon."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 

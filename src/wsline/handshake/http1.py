@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
-from ..errors import HandshakeError, NoResponse
+from ..errors import NoResponse
 from ..options import HeadOptions, Options
 from .headers import Fields, Headers, is_token, parse_host, shown
 from .heads import HeadError, HeadLines, check_header_line, parse_request_line, parse_status_line
@@ -318,7 +318,7 @@ class ResponseReader:
             The response, or `None` while it is incomplete.
 
         Raises:
-            HandshakeError: this is no HTTP/1.1 response, or its head is over a limit.
+            HeadError: this is no HTTP/1.1 response, or its head is over a limit.
         """
         self.received += len(data)
         while self.response is None:
@@ -372,7 +372,9 @@ class ResponseReader:
             return
         self._interim += 1
         if self._interim > _MAX_INTERIM:
-            raise HandshakeError(f"the server sent more than {_MAX_INTERIM} interim responses (1xx)")
+            raise HeadError(
+                HTTPStatus.BAD_GATEWAY, f"the server sent more than {_MAX_INTERIM} interim responses (1xx)"
+            )
         self._begin()
 
     def _take_body(self, response: Response, data: bytes) -> bool:

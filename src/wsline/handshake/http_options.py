@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import FLAG, TEXT, option, seconds, size
-from ..options import _CONTEXT, _SOCKET, MIB, HeadOptions
+from ..checks import FLAG, option, seconds, size
+from ..options import _CONTEXT, _SOCKET, _UNIX, MIB, HeadOptions
 
 __all__ = ["HTTPOptions"]
 
@@ -31,8 +31,8 @@ class HTTPOptions(HeadOptions):
     idle_timeout: float | None = option(15.0, seconds(none="no limit"))
     write_timeout: float | None = option(30.0, seconds(none="no limit"))
     max_connections: int | None = option(None, size(1, none="no limit"))
-    backlog: int = option(511, size(1))
+    backlog: int = option(511, size(1, bits=31))
     sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, TEXT)
+    unix_path: str | None = option(None, _UNIX)
     ssl: Any = option(None, _CONTEXT)
     reuse_port: bool = option(False, FLAG)

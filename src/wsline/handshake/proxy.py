@@ -163,7 +163,11 @@ def _from_environment(uri: URI, environment: Mapping[str, str]) -> Proxy | None:
             try:
                 return parse_proxy(url if "://" in url else f"http://{url}")
             except ValueError as error:
-                raise ProxyError(f"{name}={error}", target=target_of(uri)) from None
+                raise ProxyError(
+                    f"{name}={error}",
+                    target=target_of(uri),
+                    hint="mend that environment variable, or unset it",
+                ) from None
     return None
 
 

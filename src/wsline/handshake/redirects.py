@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..errors import HandshakeError, InvalidHeader, InvalidStatus, TooManyRedirects, UnsafeRedirect
+from ..errors import (
+    HandshakeError,
+    InvalidHeader,
+    InvalidStatus,
+    InvalidURI,
+    TooManyRedirects,
+    UnsafeRedirect,
+)
 from ..options import ClientOptions, pairs
 from .client import ClientHandshake, is_redirect
 from .proxy import parse_proxy
@@ -18,6 +25,8 @@ __all__ = ["Route"]
 
 # What must not reach another origin than the one it was given for.
 _SECRETS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+_BAD_LOCATION: Final = "the server's redirect leads to no WebSocket: whoever runs it must mend its Location"
 
 
 class Route:
@@ -42,7 +51,7 @@ class Route:
         self,
         uri: URI,
         options: ClientOptions,
-        protocols: Sequence[str] = (),
+        protocols: str | Sequence[str] | None = None,
     ) -> None:
         _check_proxy(uri, options)
         if uri.unix_path is not None:
@@ -80,6 +89,8 @@ class Route:
             uri = self._next(error)
         except HandshakeError as refused:
             refused.request, refused.response = error.request, error.response
+            if isinstance(refused, InvalidHeader | InvalidURI):
+                refused.hint = _BAD_LOCATION
             raise refused from None
         self.hops += 1
         self._go(uri)

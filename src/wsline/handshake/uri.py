@@ -64,6 +64,9 @@ class URI:
         return f"{'wss' if self.secure else 'ws'}://{self.host_header}{self.target}"
 
 
+_HINT: Final = "it should look like wss://host:port/path?query"
+
+
 def parse_uri(url: str) -> URI:
     """Parse the URL of a WebSocket server.
 
@@ -73,12 +76,15 @@ def parse_uri(url: str) -> URI:
             of the standard library), other non-ASCII characters percent-encoded as UTF-8.
 
     Raises:
+        TypeError: `url` is no string.
         InvalidURI: the URL is none of these; the message shows it, without its password, and why.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"url={url!r}: must be a string")
     try:
         return _parse(url)
     except ValueError as error:
-        raise InvalidURI(f"Invalid URL {without_password(url)}: {error}") from None
+        raise InvalidURI(f"Invalid URL {without_password(url)}: {error}", hint=_HINT) from None
 
 
 def resolve_uri(base: URI, location: str) -> URI:
@@ -108,7 +114,7 @@ def resolve_uri(base: URI, location: str) -> URI:
 
 def _resolve_target(target: str, location: str) -> str:
     if "#" in location:
-        raise InvalidURI(f"Invalid URL {shown(location)}: a WebSocket URL has no fragment")
+        raise InvalidURI(f"Invalid URL {shown(location)}: a WebSocket URL has no fragment", hint=_HINT)
     parts = urlsplit(urljoin(f"http://host{target}", location))
     return _parse_target(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 

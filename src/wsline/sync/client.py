@@ -48,7 +48,7 @@ def connect(
     """
     settings = ClientOptions.from_keywords("connect", options)
     _check_functions(settings)
-    route = Route(parse_uri(url), settings, protocols or ())
+    route = Route(parse_uri(url), settings, protocols)
     output = Output()
     opened: list[WebSocket] = []
 

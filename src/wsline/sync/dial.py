@@ -6,11 +6,11 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from ..errors import HandshakeTimeout, InvalidStatus, NoResponse
+from ..errors import HandshakeTimeout, InvalidStatus
 from ..handshake.client import ClientHandshake
 from ..handshake.proxy import find_proxy
 from ..handshake.redirects import Route
-from ..handshake.tls import tls_error
+from ..handshake.tls import HUNG_UP, tls_error
 from ..trust import client_context
 from ..wire.kernels import Output
 from .channel import NOBODY, Channel, Consumer
@@ -153,7 +153,14 @@ class _Opening(Consumer):
             self._end(error)
 
     def on_lost(self, error: BaseException | None) -> None:
-        self._end(error or NoResponse("the server closed the connection without an answer"))
+        if isinstance(error, ssl.SSLError):
+            self._end(error)
+        elif isinstance(error, OSError) and not self._channel.stream.is_ready:
+            told = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, HUNG_UP)
+            told.__cause__ = error
+            self._end(told)
+        else:
+            self._step(lambda: self._handshake.receive_eof(error))
 
     def _end(self, error: BaseException | None) -> None:
         if not self._is_over:

@@ -11,6 +11,7 @@ from typing import Any, Final, Unpack
 from ..clients import Clients
 from ..errors import ConnectionClosed
 from ..keywords import ServerKeywords
+from ..listening import check_place
 from ..options import ServerOptions
 from ..spec import CloseCode, State
 from ..states import ServerState
@@ -89,8 +90,7 @@ class WebSocketServer(Publishing):
             raise TypeError(
                 'One and only one of the "port", "sock", or "unix_path" options must be specified'
             )
-        if port is not None and not (isinstance(port, int) and 0 <= port <= 65535):
-            raise ValueError(f"port={port!r}: must be 0 to 65535")
+        check_place(host, port)
         self.state = ServerState.NEW
         self._handler = handler
         self._host = host

@@ -5,26 +5,21 @@ conditions here, which share the channel's lock. Nothing is decided that `Connec
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 from ..backlog import Message
-from ..bounds import CLOSING_SIZE, FULL_SIZE, LOW_SIZE, MESSAGE_COST, control_only
 from ..connection import Connection
-from ..errors import ConcurrencyError, InvalidState, SlowConsumer
+from ..errors import InvalidState, SlowConsumer
 from ..payload import Fragments
 from ..spec import CloseCode, DeflateParameters, State
-from ..wire.fragments import KeptFragments
-from ..wire.messages import HEADROOM, Pong
 from ..wire.prepared import PreparedMessage
-from .channel import Channel, Consumer
+from .channel import Channel
 from .jobs import run_jobs
+from .receiving import Receiving
 from .timeouts import limited
 
 __all__ = ["Session"]
-
-_NOTHING: Final = bytearray(HEADROOM)
 
 
 class _Answer:
@@ -41,7 +36,7 @@ class _Answer:
         self.condition.notify_all()
 
 
-class Session(Consumer):
+class Session(Receiving):
     """The inside of one WebSocket.
 
     Args:
@@ -50,40 +45,29 @@ class Session(Consumer):
         deflate: what was agreed on compression.
 
     Attributes:
-        channel, connection: as above.
-        is_paused: the user stopped reading.
         on_end: called once, in the loop's thread, when the socket is closed; set by a server.
         local_address, remote_address, ssl_object: those of the channel.
     """
 
     def __init__(self, channel: Channel, connection: Connection, deflate: DeflateParameters | None) -> None:
-        self.channel = channel
-        self.connection = connection
-        self.is_paused = False
+        Receiving.__init__(self, channel, connection)
         self.on_end: Callable[[], object] | None = None
         self.local_address = channel.local_address
         self.remote_address = channel.remote_address
         self.ssl_object = channel.stream.ssl_object
         options = connection.options
         self._high_water = options.high_water
-        self._max_queue = options.max_queue
-        self._messages: deque[str | bytes | KeptFragments] = deque()
-        self._size = 0
-        self._is_full = False
-        self._has_receiver = False
         self._is_gone = False
         self._drained = 0  # how often there was room again
         # The thread that has begun a message, and not finished it: others wait for it.
         self._sender: int | None = None
         self._is_streaming = False
-        self._use(channel.lock)
         if options.binary_type == "fragments":
             connection.reader.split().keeps = True
         connection.open(deflate)
 
     def _use(self, lock: threading.Lock) -> None:
-        self._lock = lock
-        self._arrived = threading.Condition(lock)  # a message, or the end
+        Receiving._use(self, lock)
         self._room = threading.Condition(lock)  # to send, or the end
         self._gone = threading.Condition(lock)
 
@@ -92,44 +76,7 @@ class Session(Consumer):
         """When `on_deadline` must be called next; `None`: never."""
         return self.connection.deadline
 
-    # -- in, from the loop's thread
-
-    def receive(self, buffer: bytearray, start: int, end: int) -> None:
-        """Take bytes from the channel."""
-        connection = self.connection
-        events = connection.receive(buffer, start, end)
-        if connection.state != State.OPEN and self._size >= CLOSING_SIZE and connection.cause is None:
-            events = control_only(events)
-        for event in events:
-            if isinstance(event, str | bytes | KeptFragments):
-                self._messages.append(event)
-                self._size += len(event) + MESSAGE_COST
-            elif type(event) is Pong:
-                _tell(event.answered)
-        if self._messages:
-            self._arrived.notify()
-            self._is_full = self._size >= FULL_SIZE and len(self._messages) >= self._max_queue
-        connection.acknowledge_close()  # if there was a close frame
-        if connection.state != State.OPEN:
-            self._on_change()
-        self._pause_or_resume()
-
-    def take_early(self, data: bytes) -> None:
-        """Take bytes that came together with the opening handshake."""
-        if data:
-            self.receive(bytearray(HEADROOM) + data, HEADROOM, HEADROOM + len(data))
-
-    def receive_eof(self) -> None:
-        """Note that the peer sends nothing more."""
-        self.connection.receive_eof()
-
-    def _pause_or_resume(self) -> None:
-        # Once the closing handshake has begun, the end is behind what we would not read.
-        wanted = self.connection.state != State.OPEN or not (self.is_paused or self._is_full)
-        if wanted:
-            self.channel.resume_reading()
-        else:
-            self.channel.pause_reading()
+    # -- what the channel tells
 
     def on_blocked(self) -> None:
         """Note that the socket took not all of the output."""
@@ -145,11 +92,8 @@ class Session(Consumer):
 
     def on_deadline(self, now: float) -> None:
         """Do what is due."""
-        if not self.channel.is_reading:
-            # We do not read: what is not heard may well have been said.
-            self.connection.receive(_NOTHING, HEADROOM, HEADROOM)
-        self.connection.on_deadline(now)
-        self._on_change()
+        self.connection.on_deadline(now, self.channel.is_reading)
+        self.on_change()
 
     def on_lost(self, error: BaseException | None) -> None:
         """Wake everyone who waits: nothing more is received or sent."""
@@ -176,60 +120,6 @@ class Session(Consumer):
         self.on_end = None
         with self._lock:
             self.on_lost(InvalidState("this WebSocket belongs to the process that was forked"))
-
-    # -- receiving
-
-    def recv(self, timeout: float | None) -> str | bytes | KeptFragments:
-        """Wait for the next message, and take it.
-
-        Raises:
-            TimeoutError: none came in time.
-            ConnectionClosed: none will come.
-            ConcurrencyError: another thread waits.
-        """
-        with self._lock:
-            if self._has_receiver:
-                raise ConcurrencyError("another thread is waiting for a message of this WebSocket")
-            if not self._messages:
-                self._wait_for_message(timeout)
-            message = self._messages.popleft()
-            self._size -= len(message) + MESSAGE_COST
-            if self._is_full and self._size < LOW_SIZE:
-                self._is_full = False
-                self._pause_or_resume()
-            return message
-
-    def _wait_for_message(self, timeout: float | None) -> None:
-        self._has_receiver = True
-        try:
-            has_come = self._arrived.wait_for(
-                lambda: self._messages or self.connection.state == State.CLOSED, limited(timeout)
-            )
-        finally:
-            self._has_receiver = False
-        if not has_come:
-            raise TimeoutError(f"no message came within {timeout} s (recv timeout)")
-        if not self._messages:
-            raise self.connection.closed_error()
-
-    def keep_fragments(self, keeps: bool) -> None:
-        """Let messages of several frames come as `KeptFragments`, or whole again."""
-        with self._lock:
-            self.connection.reader.split().keeps = keeps
-
-    def pause(self) -> None:
-        """Stop reading."""
-        self._set_paused(True)
-
-    def resume(self) -> None:
-        """Start reading again."""
-        self._set_paused(False)
-
-    def _set_paused(self, is_paused: bool) -> None:
-        with self._lock:
-            if self.connection.state == State.OPEN:
-                self.is_paused = is_paused
-                self._pause_or_resume()
 
     # -- sending
 
@@ -304,7 +194,7 @@ class Session(Consumer):
             return connection.hold_back(message, fin, compress) is not None
         except SlowConsumer as error:
             connection.end(error)
-            self._on_change()
+            self.on_change()
             raise connection.closed_error() from error
 
     def _has_room(self) -> bool:
@@ -317,7 +207,7 @@ class Session(Consumer):
 
     def _flush_and_wait(self) -> None:
         if run_jobs(self.connection, self._lock):
-            self._on_change()
+            self.on_change()
         self.channel.flush()
         self.connection.send_held(self.channel)
         # What was taken before the connection ended was sent, though this thread learns it later.
@@ -338,9 +228,11 @@ class Session(Consumer):
             answer = _Answer(self._lock)
             self.connection.send_ping(payload, answer)
             self.channel.flush()
-            if not answer.condition.wait_for(lambda: answer.is_over, limited(timeout)):
+            try:
+                if not answer.condition.wait_for(lambda: answer.is_over, limited(timeout)):
+                    raise TimeoutError(f"no pong came within {timeout} s (ping timeout)")
+            finally:
                 self.connection.pings.forget(answer)
-                raise TimeoutError(f"no pong came within {timeout} s (ping timeout)")
             if answer.seconds is None:
                 raise self.connection.closed_error()
             return answer.seconds
@@ -357,7 +249,7 @@ class Session(Consumer):
         """Begin the closing handshake, and do not wait for it."""
         with self._lock:
             self.connection.send_close(code, reason)
-            self._on_change()
+            self.on_change()
 
     def wait_closed(self, timeout: float | None = None) -> bool:
         """Wait until the connection is closed; return whether it is."""
@@ -370,15 +262,15 @@ class Session(Consumer):
             # Not if it is closed; another one that is closed may be what the error is about.
             if self.connection.state == State.OPEN:
                 self.connection.fail(cause, code, reason)
-                self._on_change()
+                self.on_change()
 
     def terminate(self) -> None:
         """End the connection now, because the application wants it so."""
         with self._lock:
             self.connection.terminate()
-            self._on_change()
+            self.on_change()
 
-    def _on_change(self) -> None:
+    def on_change(self) -> None:
         """Let the channel follow the connection's state."""
         if self.connection.state == State.CLOSED:
             self.channel.abort()
@@ -388,9 +280,3 @@ class Session(Consumer):
         self.channel.flush()
         self.channel.attend()
         self._room.notify_all()
-
-
-def _tell(answered: list[tuple[_Answer | None, float]]) -> None:
-    for answer, seconds in answered:
-        if answer is not None:
-            answer.finish(seconds)

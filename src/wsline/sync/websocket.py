@@ -123,6 +123,25 @@ class WebSocket(Subscribing, Facts):
             return message if self._form is None else self._form(message)
         return as_text(message) if decode else as_bytes(message)
 
+    def recv_streaming(self, timeout: float | None = None) -> Iterator[Any]:
+        """Receive a message in fragments, while it arrives.
+
+        A fragment is what one frame carries; a large one comes in pieces of 64 KiB or more, so that a
+        message need not fit into memory (then set `max_payload=None`). What has arrived whole before this
+        is asked for comes as one fragment.
+
+        Args:
+            timeout: longest time to wait for each fragment, in seconds; `None`: no limit.
+
+        Returns:
+            An iterator over the fragments of the next message: `str` or `bytes`. If another one was left
+            before its end, it goes on with that message.
+
+        Iterating raises what `recv` raises, also in the middle of a message; after a `TimeoutError` it can go
+        on. Until the message is read to its end, others get a `ConcurrencyError`.
+        """
+        return self._session.recv_streaming(timeout)
+
     def __iter__(self) -> Iterator[Any]:
         """Iterate over the messages: ends on a normal close (1000, 1001), else raises as `recv`."""
         while True:

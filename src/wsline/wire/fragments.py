@@ -6,7 +6,7 @@ from typing import Any, Final
 from ..errors import Violation
 from .kernels import Assembly
 
-__all__ = ["Fragment", "KeptFragments", "Splitter"]
+__all__ = ["Fragment", "KeptFragments", "Splitter", "Unpacked"]
 
 # A fragment that is larger is delivered in pieces of at least so many bytes.
 _PIECE: Final = 65536
@@ -45,6 +45,39 @@ class KeptFragments:
 
     def __len__(self) -> int:
         return self._size
+
+
+class Unpacked:
+    """The fragments of one message, one by one, however they come.
+
+    Attributes:
+        has_begun: one was taken.
+        has_ended: the last one was taken.
+    """
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self.has_ended = False
+        self._parts: list[str | bytes] = []
+        self._is_last = False
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def put(self, item: Any) -> None:
+        """Add what has come: a `Fragment`, or all of a message in `KeptFragments` or whole."""
+        if type(item) is KeptFragments:
+            self._parts = list(reversed(item.parts))
+        else:
+            self._parts = [item.data if type(item) is Fragment else item]
+        self._is_last = type(item) is not Fragment or item.fin
+
+    def take(self) -> str | bytes:
+        """Return the next fragment; there must be one."""
+        self.has_begun = True
+        part = self._parts.pop()
+        self.has_ended = self._is_last and not self._parts
+        return part
 
 
 class Splitter:

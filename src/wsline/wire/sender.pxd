@@ -20,7 +20,7 @@ cdef class MessageSender:
     cdef readonly DeflateJob job
     cdef Output _output
     cdef MessageWriter _writer
-    cdef bint _is_direct
+    cdef bint _is_direct, _masking, _job_masking
     cdef Deflater _deflater
     cdef bint _deflates, _is_open, _has_stream, _stream_compress
     cdef DeflateJob _running
@@ -36,9 +36,10 @@ cdef class MessageSender:
     cpdef bint is_idle(self) noexcept
     cpdef bint is_fragmented(self) noexcept
     cdef void _leave_direct(self) noexcept
+    cdef int _send_piece(self, piece) except -1
     cdef int _settle(self) except -1
     cdef int _end_stream(self) except -1
-    cdef int _send(self, unsigned opcode, bytes payload, bint fin, bint compress) except -1
+    cdef int _send(self, unsigned opcode, bytes payload, bint fin) except -1
     cdef int _put_later(self, piece) except -1
     cdef int _put(self, piece) except -1
     cdef int _write(self, piece) except -1

@@ -36,6 +36,7 @@ class Piece(NamedTuple):
         fin: whether they end a message.
         compress: whether they may be compressed.
         prepared: the prepared message.
+        mask: whether the frame is masked; `None`: as the role demands.
     """
 
     opcode: int
@@ -43,6 +44,13 @@ class Piece(NamedTuple):
     fin: bool = True
     compress: bool = True
     prepared: PreparedMessage | None = None
+    mask: bool | None = None
+
+
+def _piece(data: str | bytes, fin: bool, compress: bool) -> Piece:
+    if isinstance(data, str):
+        return Piece(_TEXT, data.encode(), fin, compress)
+    return Piece(_BINARY, data, fin, compress)
 
 
 # Most connections never let anything wait, and an empty deque is larger than all else they need to send.
@@ -79,6 +87,7 @@ class MessageSender:
         self._output = output
         self._writer = MessageWriter(role, output, generate_mask)
         self._is_direct = True  # nothing waits, and nothing is compressed
+        self._masking = self._job_masking = self._writer.frames.masking
         self._deflater: Deflater | None = None
         self._deflates = False  # the fragmented message being written is compressed
         self._is_open = False  # a fragmented message, but no stream, was begun; as `send` sees it
@@ -104,7 +113,7 @@ class MessageSender:
             self._writer.write_text(text, fin)
             self.messages += fin
         else:
-            self._send(_TEXT, text.encode(), fin, True)
+            self._send(_TEXT, text.encode(), fin)
 
     def send_binary(self, data: bytes, fin: bool) -> None:
         """Write a binary message, or a fragment of one."""
@@ -112,16 +121,23 @@ class MessageSender:
             self._writer.write_binary(data, fin)
             self.messages += fin
         else:
-            self._send(_BINARY, data, fin, True)
+            self._send(_BINARY, data, fin)
 
     def send_uncompressed(self, data: str | bytes, fin: bool) -> None:
         """Write a message, or a fragment of one; the message is not compressed."""
-        if isinstance(data, str):
-            opcode, payload = _TEXT, data.encode()
-        else:
-            opcode, payload = _BINARY, data
+        self._send_piece(_piece(data, fin, False))
+
+    def send_masked(self, data: str | bytes, fin: bool, mask: bool, compress: bool) -> None:
+        """Write a message, or a fragment of one, masked or not, whatever the role demands."""
+        self._send_piece(_piece(data, fin, compress)._replace(mask=mask))
+
+    def _send_piece(self, piece: Piece) -> None:
         self._leave_direct()
-        self._send(opcode, payload, fin, False)
+        self._is_open = not piece.fin
+        if self._has_stream:
+            self._put_later(piece)
+        else:
+            self._put(piece)
         self._settle()
 
     def send_prepared(self, message: PreparedMessage, compress: bool) -> None:
@@ -187,7 +203,12 @@ class MessageSender:
             return  # dropped meanwhile
         self._running = None
         self.waiting -= job.size
-        self._writer.write_payload(job.opcode, job.result, job.fin, True)
+        frames = self._writer.frames
+        frames.masking = self._job_masking
+        try:
+            self._writer.write_payload(job.opcode, job.result, job.fin, True)
+        finally:
+            frames.masking = self._masking
         self.messages += job.fin
         if job.fin:
             job.end()
@@ -205,10 +226,6 @@ class MessageSender:
     def is_fragmented(self) -> bool:
         """Whether a message in fragments was begun by `send`, and the next one is a fragment of it."""
         return self._writer.is_open if self._is_direct else self._is_open
-
-    def set_masking(self, masking: bool) -> None:
-        """Mask the frames of the messages that follow, or do not."""
-        self._writer.frames.masking = masking
 
     def drop(self) -> None:
         """Forget what waits: the connection is closed, or nothing more is sent."""
@@ -238,14 +255,14 @@ class MessageSender:
             self._put(piece)
         self._settle()
 
-    def _send(self, opcode: int, payload: bytes, fin: bool, compress: bool) -> None:
+    def _send(self, opcode: int, payload: bytes, fin: bool) -> None:
         self._is_open = not fin
         if self._has_stream:
-            self._put_later(Piece(opcode, payload, fin, compress))
+            self._put_later(Piece(opcode, payload, fin))
         elif self._running is None:
-            self._write_message(opcode, payload, fin, compress)
+            self._write_message(opcode, payload, fin, True)
         else:
-            self._put(Piece(opcode, payload, fin, compress))
+            self._put(Piece(opcode, payload, fin))
 
     def _put_later(self, piece: Piece) -> None:
         self._later = _appended(self._later, piece)
@@ -265,7 +282,12 @@ class MessageSender:
         elif piece.opcode > _BINARY:
             self._writer.write_control(Opcode(piece.opcode), piece.payload)
         else:
-            self._write_message(piece.opcode, piece.payload, piece.fin, piece.compress)
+            frames = self._writer.frames
+            frames.masking = self._masking if piece.mask is None else piece.mask
+            try:
+                self._write_message(piece.opcode, piece.payload, piece.fin, piece.compress)
+            finally:
+                frames.masking = self._masking
 
     def _write_message(self, opcode: int, payload: bytes, fin: bool, compress: bool) -> None:
         writer = self._writer
@@ -278,6 +300,7 @@ class MessageSender:
             writer.write_payload(opcode, payload, fin, False)
         elif n >= _JOB_SIZE:
             self.job = self._running = DeflateJob(deflater, opcode, payload, fin)
+            self._job_masking = writer.frames.masking
             self.waiting += n
             return
         else:
