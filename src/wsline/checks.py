@@ -1,12 +1,33 @@
 """What an option may be: types and ranges, and the sentence that says so."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, fields
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
-__all__ = ["CALLABLE", "FLAG", "TEXT", "Check", "can", "check_all", "option", "require", "seconds", "size"]
+__all__ = [
+    "ADDRESS",
+    "AUTH",
+    "CALLABLE",
+    "CONTEXT",
+    "FAMILY",
+    "FLAG",
+    "HEADERS",
+    "HOST",
+    "PATH",
+    "SOCKET",
+    "SSL",
+    "TEXT",
+    "UNIX",
+    "Check",
+    "can",
+    "check_all",
+    "option",
+    "require",
+    "seconds",
+    "size",
+]
 
 
 class Check(NamedTuple):
@@ -73,6 +94,80 @@ def require(name: str, value: Any, check: Check) -> None:
     error = check.error(name, value)
     if error is not None:
         raise error
+
+
+# RFC 7617 §2: the first colon ends the user.
+AUTH: Final = Check(
+    "a tuple (user, password) of strings, the user without a colon, or None",
+    (tuple, NoneType),
+    lambda value: value is None or (_are_pairs([value]) and ":" not in value[0]),
+    is_secret=True,
+)
+ADDRESS: Final = Check(
+    "a tuple (host, port) of a string and an integer from 0 to 65535, or None",
+    (tuple, NoneType),
+    lambda value: value is None or _is_address(*value[:3]),
+)
+HOST: Final = Check(
+    "a host name, an IP address, or None",
+    (str, NoneType),
+    lambda value: value is None or (value.isprintable() and not value.startswith((".", " ")) and value != ""),
+)
+# By the name: which number means IPv6 depends on the system.
+FAMILY: Final = Check(
+    "socket.AF_INET, socket.AF_INET6, or 0 for both",
+    (int,),
+    lambda value: value == 0 or getattr(value, "name", "") in ("AF_INET", "AF_INET6"),
+)
+UNIX: Final = Check(
+    "a path, or None",
+    (str, NoneType),
+    lambda value: value is None or (value != "" and "\0" not in value[1:]),
+)
+# Not looked at more closely: what these are is known only to the doors.
+SSL: Final = Check(
+    "an ssl.SSLContext for clients, True, False or None",
+    (),
+    lambda value: value is None or type(value) is bool or _is_context(value, "CLIENT"),
+)
+CONTEXT: Final = Check(
+    "an ssl.SSLContext for servers, or None",
+    (),
+    lambda value: value is None or _is_context(value, "SERVER"),
+)
+SOCKET: Final = Check("a stream socket or None", (), lambda value: value is None or _is_stream(value))
+PATH: Final = Check(
+    'a string that begins with "/", or None',
+    (str, NoneType),
+    lambda value: value is None or value.startswith("/"),
+)
+HEADERS: Final = Check(
+    "a mapping, or a list of pairs, of strings",
+    (Mapping, list, tuple, NoneType),
+    lambda value: value is None or _are_pairs(value.items() if isinstance(value, Mapping) else value),
+    is_secret=True,
+)
+
+
+def _is_context(value: Any, side: str) -> bool:
+    protocol: str = getattr(getattr(value, "protocol", None), "name", "")
+    fits = not protocol.endswith(("_CLIENT", "_SERVER")) or protocol.endswith(side)
+    return can(value, "wrap_bio") and fits
+
+
+def _is_address(host: Any = None, port: Any = None, *more: Any) -> bool:
+    return isinstance(host, str) and type(port) is int and 0 <= port <= 65535 and not more
+
+
+def _is_stream(value: Any) -> bool:
+    return can(value, "fileno") and getattr(getattr(value, "type", None), "name", "") == "SOCK_STREAM"
+
+
+def _are_pairs(values: Iterable[Any]) -> bool:
+    return all(
+        isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+        for pair in values
+    )
 
 
 def option(default: Any, check: Check) -> Any:

@@ -25,37 +25,13 @@ from typing import Any
 from .spec import CloseCode
 
 __all__ = [
-    "CloseInfo",
-    "ConcurrencyError",
-    "ConnectionClosed",
-    "ConnectionClosedError",
-    "ConnectionClosedOK",
-    "HandshakeError",
-    "HandshakeTimeout",
-    "InvalidHeader",
-    "InvalidState",
-    "InvalidStatus",
-    "InvalidTopic",
-    "InvalidURI",
-    "InvalidUpgrade",
-    "KeepaliveTimeout",
-    "LocalProtocolError",
-    "NegotiationError",
-    "NoResponse",
-    "ProtocolError",
-    "ProxyError",
-    "RemoteProtocolError",
-    "SlowConsumer",
-    "TLSError",
-    "TooManyRedirects",
-    "TooManyTopics",
-    "TruncatedStream",
-    "UnreadPongs",
-    "UnsafeRedirect",
-    "Violation",
-    "WebSocketError",
-    "WriteTimeout",
-]
+    "CloseInfo", "ConcurrencyError", "ConnectionClosed", "ConnectionClosedError", "ConnectionClosedOK",
+    "HandshakeError", "HandshakeTimeout", "InvalidHeader", "InvalidState", "InvalidStatus",
+    "InvalidTopic", "InvalidURI", "InvalidUpgrade", "KeepaliveTimeout", "LocalProtocolError",
+    "NegotiationError", "NoResponse", "ProtocolError", "ProxyError", "RemoteProtocolError",
+    "SlowConsumer", "TLSError", "TooManyRedirects", "TooManyTopics", "TruncatedStream", "UnreadPongs",
+    "UnsafeRedirect", "Violation", "WebSocketError", "WriteTimeout",
+]  # fmt: skip
 
 
 class WebSocketError(Exception):

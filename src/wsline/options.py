@@ -15,7 +15,26 @@ from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Final, Self
 
-from .checks import CALLABLE, FLAG, TEXT, Check, can, check_all, option, seconds, size
+from .checks import (
+    ADDRESS,
+    AUTH,
+    CALLABLE,
+    CONTEXT,
+    FAMILY,
+    FLAG,
+    HEADERS,
+    HOST,
+    PATH,
+    SOCKET,
+    SSL,
+    TEXT,
+    UNIX,
+    Check,
+    check_all,
+    option,
+    seconds,
+    size,
+)
 from .deflate import Deflate
 from .descriptors import most_connections
 from .spec import SUPPORTED_VERSIONS
@@ -50,78 +69,6 @@ _PROXY = Check(
 )
 _CLASS = Check("a class or None", (type, NoneType))
 _VERSION = Check("13 or 8", (int,), lambda value: value in SUPPORTED_VERSIONS)
-# RFC 7617 §2: the first colon ends the user.
-_AUTH = Check(
-    "a tuple (user, password) of strings, the user without a colon, or None",
-    (tuple, NoneType),
-    lambda value: value is None or (_are_pairs([value]) and ":" not in value[0]),
-    is_secret=True,
-)
-_ADDRESS = Check(
-    "a tuple (host, port) of a string and an integer from 0 to 65535, or None",
-    (tuple, NoneType),
-    lambda value: value is None or _is_address(*value[:3]),
-)
-_HOST = Check(
-    "a host name, an IP address, or None",
-    (str, NoneType),
-    lambda value: value is None or (value.isprintable() and not value.startswith((".", " ")) and value != ""),
-)
-# By the name: which number means IPv6 depends on the system.
-_FAMILY = Check(
-    "socket.AF_INET, socket.AF_INET6, or 0 for both",
-    (int,),
-    lambda value: value == 0 or getattr(value, "name", "") in ("AF_INET", "AF_INET6"),
-)
-_UNIX = Check(
-    "a path, or None",
-    (str, NoneType),
-    lambda value: value is None or (value != "" and "\0" not in value[1:]),
-)
-# Not looked at more closely: what these are is known only to the doors.
-_SSL = Check(
-    "an ssl.SSLContext for clients, True, False or None",
-    (),
-    lambda value: value is None or type(value) is bool or _is_context(value, "CLIENT"),
-)
-_CONTEXT = Check(
-    "an ssl.SSLContext for servers, or None",
-    (),
-    lambda value: value is None or _is_context(value, "SERVER"),
-)
-_SOCKET = Check("a stream socket or None", (), lambda value: value is None or _is_stream(value))
-_PATH = Check(
-    'a string that begins with "/", or None',
-    (str, NoneType),
-    lambda value: value is None or value.startswith("/"),
-)
-_HEADERS = Check(
-    "a mapping, or a list of pairs, of strings",
-    (Mapping, list, tuple, NoneType),
-    lambda value: value is None or _are_pairs(value.items() if isinstance(value, Mapping) else value),
-    is_secret=True,
-)
-
-
-def _is_context(value: Any, side: str) -> bool:
-    protocol: str = getattr(getattr(value, "protocol", None), "name", "")
-    fits = not protocol.endswith(("_CLIENT", "_SERVER")) or protocol.endswith(side)
-    return can(value, "wrap_bio") and fits
-
-
-def _is_address(host: Any = None, port: Any = None, *more: Any) -> bool:
-    return isinstance(host, str) and type(port) is int and 0 <= port <= 65535 and not more
-
-
-def _is_stream(value: Any) -> bool:
-    return can(value, "fileno") and getattr(getattr(value, "type", None), "name", "") == "SOCK_STREAM"
-
-
-def _are_pairs(values: Iterable[Any]) -> bool:
-    return all(
-        isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
-        for pair in values
-    )
 
 
 def pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -338,20 +285,20 @@ class ClientOptions(Options):
     per_message_deflate: bool | Deflate = option(True, _DEFLATE)
     protocol_version: int = option(13, _VERSION)
     origin: str | None = option(None, TEXT)
-    headers: Any = option(None, _HEADERS)
-    auth: tuple[str, str] | None = option(None, _AUTH)
+    headers: Any = option(None, HEADERS)
+    auth: tuple[str, str] | None = option(None, AUTH)
     follow_redirects: bool = option(False, FLAG)
     max_redirects: int = option(10, size(0))
     unsafe_redirects: bool = option(False, FLAG)
     finish_request: Callable[..., Any] | None = option(None, CALLABLE)
     generate_mask: Callable[[], bytes] | None = option(None, CALLABLE)
-    ssl: Any = option(None, _SSL)
-    server_hostname: str | None = option(None, _HOST)
-    sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, _UNIX)
+    ssl: Any = option(None, SSL)
+    server_hostname: str | None = option(None, HOST)
+    sock: Any = option(None, SOCKET)
+    unix_path: str | None = option(None, UNIX)
     proxy: str | bool | None = option(None, _PROXY)
-    local_address: tuple[str, int] | None = option(None, _ADDRESS)
-    family: int = option(0, _FAMILY)
+    local_address: tuple[str, int] | None = option(None, ADDRESS)
+    family: int = option(0, FAMILY)
     happy_eyeballs_delay: float | None = option(0.25, seconds(none="one after the other"))
     reconnect_delay: float = option(1.0, seconds())
     reconnect_factor: float = option(2.0, _FACTOR)
@@ -402,7 +349,7 @@ class ServerOptions(Options):
         max_topics: most topics that are followed at this server; `None`: no limit.
     """
 
-    path: str | None = option(None, _PATH)
+    path: str | None = option(None, PATH)
     origins: Any = option(SAME_HOST, _ORIGINS)
     handle_protocols: Callable[..., Any] | None = option(None, CALLABLE)
     verify_client: Callable[..., Any] | None = option(None, CALLABLE)
@@ -417,9 +364,9 @@ class ServerOptions(Options):
     max_protocol_length: int = option(64, size(1))
     max_extensions: int = option(8, size(0))
     max_extension_parameters: int = option(8, size(0))
-    sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, _UNIX)
-    ssl: Any = option(None, _CONTEXT)
+    sock: Any = option(None, SOCKET)
+    unix_path: str | None = option(None, UNIX)
+    ssl: Any = option(None, CONTEXT)
     reuse_port: bool = option(False, FLAG)
     max_topic_length: int = option(255, _TOPIC_LENGTH)
     max_topics_per_connection: int | None = option(1000, size(0, none="no limit"))

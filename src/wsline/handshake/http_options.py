@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import FLAG, option, seconds, size
-from ..options import _CONTEXT, _SOCKET, _UNIX, MIB, HeadOptions
+from ..checks import CONTEXT, FLAG, SOCKET, UNIX, option, seconds, size
+from ..options import MIB, HeadOptions
 
 __all__ = ["HTTPOptions"]
 
@@ -32,7 +32,7 @@ class HTTPOptions(HeadOptions):
     write_timeout: float | None = option(30.0, seconds(none="no limit"))
     max_connections: int | None = option(None, size(1, none="no limit"))
     backlog: int = option(511, size(1, bits=31))
-    sock: Any = option(None, _SOCKET)
-    unix_path: str | None = option(None, _UNIX)
-    ssl: Any = option(None, _CONTEXT)
+    sock: Any = option(None, SOCKET)
+    unix_path: str | None = option(None, UNIX)
+    ssl: Any = option(None, CONTEXT)
     reuse_port: bool = option(False, FLAG)
