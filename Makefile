@@ -9,7 +9,7 @@ STAMPS := build/stamps
 CHECKED := $(wildcard src tests bench examples)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-.PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick \
+.PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick attack \
         bench bench-deflate bench-quick instructions coverage screenshots format clean
 .DELETE_ON_ERROR:
 
@@ -57,6 +57,9 @@ conformance-quick: env  ## its quick part, where the suite is at hand
 
 instructions: env  ## what a message costs, against its budget
 	$(PY) bench/instructions.py
+
+attack: env  ## every known attack on server and client: a table, and whether all marks are reached
+	$(PY) -m tests.attack $(ATTACK)
 
 bench-quick: env $(STAMPS)/bench  ## a short benchmark against the peers
 	$(PY) bench/quick.py

@@ -2,7 +2,7 @@
 
 import wsline.http as module
 
-NAMES = {"HTTPServer", "Headers", "Request", "Response", "UpgradeSocket", "client_ip"}
+NAMES = {"HTTPServer", "Headers", "Request", "Response", "UpgradeSocket", "basic_auth", "client_ip"}
 
 
 def test_the_public_names() -> None:

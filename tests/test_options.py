@@ -302,7 +302,7 @@ def test_the_defaults_that_guard() -> None:
     assert made.max_fragments == 16384
     assert made.max_buffered_chunks == 262144
     assert made.max_pending_auto_pongs == 60
-    assert made.max_buffered == 16 << 20
+    assert made.max_buffered == 8 << 20
     assert (made.handshake_timeout, made.close_timeout, made.write_timeout) == (10, 10, 30)
     assert (made.ping_interval, made.ping_timeout) == (20, 20)
     assert ServerOptions().origins is SAME_HOST

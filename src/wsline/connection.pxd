@@ -6,7 +6,8 @@ from .wire.kernels cimport Assembly
 from .wire.messages cimport MessageReader, Ping, Pong
 
 
-cdef int _OPEN
+cdef int _OPEN, _CLOSED
+cdef object _PONG
 cdef int64_t _NO_LIMIT
 
 
@@ -19,7 +20,7 @@ cdef class Connection(Sending):
     cdef object _clock
     cdef readonly MessageReader reader
     cdef object _keepalive, _control_rate
-    cdef bint _heard
+    cdef bint _heard, _auto_pong
     cdef double _close_due, _write_due
     cdef object _unacknowledged
     cdef object _held_pong

@@ -32,6 +32,8 @@ __all__ = ["Connection"]
 _LINGER: Final = 1.0
 
 _OPEN: Final = 1
+_CLOSED: Final = 3
+_PONG: Final = Opcode.PONG
 _NO_LIMIT: Final = 0x7FFFFFFFFFFFFFFF
 
 
@@ -77,6 +79,7 @@ class Connection(Sending):
         self._close_due = NEVER
         self._write_due = NEVER
         self._unacknowledged: Close | None = None
+        self._auto_pong = options.auto_pong
         self._held_pong: bytes | None = None
         self._held_pongs = 0
 
@@ -193,10 +196,10 @@ class Connection(Sending):
         if self._control_rate is not None and not self._is_rate_kept(self._control_rate, events):
             return
         for event in events:
-            if self.state == State.CLOSED:
+            if self.state == _CLOSED:
                 return
             if type(event) is Ping:
-                if self.options.auto_pong and self.state == _OPEN:
+                if self._auto_pong and self.state == _OPEN:
                     self._answer_ping(event.payload)
             elif type(event) is Pong:
                 event.answered = self.pings.acknowledge(event.payload, self._clock())
@@ -214,7 +217,7 @@ class Connection(Sending):
 
     def _answer_ping(self, payload: bytes) -> None:
         if not self.output.blocked:
-            self.sender.send_control(Opcode.PONG, payload)
+            self.sender.send_control(_PONG, payload)
             return
         # RFC 6455 §5.5.3: answering only the newest of several pings is enough.
         self._held_pong = payload

@@ -106,6 +106,8 @@ class PingLedger:
             The waiters it answers, oldest first, each with its round-trip time in seconds.
         """
         self.pongs_received += 1
+        if not self._records:
+            return []
         found = next((i for i, each in enumerate(self._records) if each.payload == payload), None)
         if found is None:
             return []

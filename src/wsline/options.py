@@ -215,7 +215,7 @@ class Options(HeadOptions):
     allow_synchronous_events: bool = option(True, FLAG)
     max_queue: int = option(16, size(1))
     high_water: int = option(64 * KIB, size(0))
-    max_buffered: int | None = option(16 * MIB, size(0, none="no limit"))
+    max_buffered: int | None = option(8 * MIB, size(0, none="no limit"))
     slow_consumer: str = option("disconnect", _POLICY)
     slow_consumer_key: Callable[[str | bytes], Any] | None = option(None, CALLABLE)
 

@@ -263,3 +263,25 @@ async def test_a_close_listener_that_raises_harms_nobody(caplog: pytest.LogCaptu
         assert "exception in a 'close' listener" in caplog.text
         with pytest.raises(ConnectionClosedOK):
             await ws.recv()
+
+
+async def test_pings_that_nobody_listens_to_are_told_to_nobody() -> None:
+    """A flood of them must cost little; whoever begins to listen hears the next one."""
+    async with Door("epoll", None).pair() as (client, server):
+        session = server._session
+        assert not session.tells_control
+        heard: list[bytes] = []
+        for event in ("ping", "pong"):
+            server.on(event, heard.append)
+            assert session.tells_control
+            if event == "ping":
+                await client.ping(b"1")
+            else:
+                client.pong(b"2")
+                await client.ping()
+            server.off(event, heard.append)
+            assert not session.tells_control
+        await client.ping(b"3")
+        assert heard == [b"1", b"2"]
+        server.on("message", heard.append)
+        assert not session.tells_control

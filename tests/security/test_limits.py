@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "close_timeout": 10.0,
     "max_queue": 16,
     "high_water": 64 * KIB,
-    "max_buffered": 16 * MIB,
+    "max_buffered": 8 * MIB,
     "max_connections": "what the system allows",
     "max_connections_per_ip": None,
     "max_pending_handshakes": 1024,

@@ -17,6 +17,7 @@ cdef class Receiving(Consumer):
     cdef public Channel channel
     cdef readonly ReceiveQueue queue
     cdef readonly bint is_paused
+    cdef public bint tells_control
     cdef object _listener
     cdef int _arity
     cdef bint _pump_due, _has_close, _is_held

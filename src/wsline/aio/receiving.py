@@ -34,6 +34,7 @@ class Receiving(Consumer):
         channel: the byte stream; `None` before it is open and after it is closed.
         queue: messages that have arrived and were not yet taken.
         is_paused: the user stopped reading.
+        tells_control: somebody listens to pings or pongs; else a flood of them is not told to nobody.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
@@ -43,6 +44,7 @@ class Receiving(Consumer):
         self.channel: Channel | None = None
         self.queue = ReceiveQueue(loop, connection.options.max_queue)
         self.is_paused = False
+        self.tells_control = True
         self._listener: Callable[..., object] | None = None
         self._arity = 0
         self._pump_due = False
@@ -126,9 +128,11 @@ class Receiving(Consumer):
             for waiter, seconds in event.answered:
                 if waiter is not None:
                     waiter.finish(seconds)
-            self.emit("pong", event.payload)
+            if self.tells_control:
+                self.emit("pong", event.payload)
         elif type(event) is Ping:
-            self.emit("ping", event.payload)
+            if self.tells_control:
+                self.emit("ping", event.payload)
         elif type(event) is Close:
             self._has_close = True
             if self.channel is not None:

@@ -120,6 +120,7 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
             options.generate_mask if isinstance(options, ClientOptions) else None,
         )
         Messaging.__init__(self, Session(loop, connection, self._emit))
+        self._session.tells_control = False
         self._emitter = None
         self._turns = None if options.allow_synchronous_events else Turns(self._session, self._emit_now)
         self._binary_type = "bytes"
@@ -192,7 +193,12 @@ class WebSocket(Messaging, Subscribing, Facts, EventTarget, EventSource):
                 self._emitter = None
 
     def _on_listeners_changed(self, event: str) -> None:
-        if event != "message" or self._emitter is None:
+        if self._emitter is None:
+            return
+        if event in ("ping", "pong"):
+            heard = self._emitter.listeners("ping") or self._emitter.listeners("pong")
+            self._session.tells_control = bool(heard)
+        if event != "message":
             return
         listeners = self._emitter.listeners("message")
         is_plain = self._turns is None and self._session.queue.form is None
