@@ -11,6 +11,10 @@ from tests.architecture.tree import PACKAGE
 NAMES = {
     "ANY",
     "SAME_HOST",
+    "Backplane",
+    "BackplaneError",
+    "BackplaneHealth",
+    "BackplaneUnavailable",
     "CloseCode",
     "CloseEvent",
     "CloseInfo",
@@ -33,6 +37,7 @@ NAMES = {
     "InvalidUpgrade",
     "KeepaliveTimeout",
     "LocalProtocolError",
+    "MalformedEnvelope",
     "MessageEvent",
     "NegotiationError",
     "NoResponse",

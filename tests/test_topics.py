@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from wsline.errors import InvalidTopic, TooManyTopics
 from wsline.options import ServerOptions
+from wsline.topic_errors import InvalidTopic, TooManyTopics
 from wsline.topics import Topics
 
 

@@ -7,6 +7,7 @@ from .aio.server import WebSocketServer, serve
 from .aio.streams import create_websocket_stream
 from .aio.websocket import WebSocket
 from .backoff import is_transient
+from .backplane import Backplane, BackplaneHealth
 from .deflate import Deflate
 from .errors import (
     CloseInfo,
@@ -19,7 +20,6 @@ from .errors import (
     InvalidHeader,
     InvalidState,
     InvalidStatus,
-    InvalidTopic,
     InvalidUpgrade,
     InvalidURI,
     KeepaliveTimeout,
@@ -32,7 +32,6 @@ from .errors import (
     SlowConsumer,
     TLSError,
     TooManyRedirects,
-    TooManyTopics,
     TruncatedStream,
     UnreadPongs,
     UnsafeRedirect,
@@ -47,6 +46,13 @@ from .options import ANY, SAME_HOST
 from .spec import CloseCode, Opcode, State
 from .states import ServerState
 from .stats import ServerStats, Stats
+from .topic_errors import (
+    BackplaneError,
+    BackplaneUnavailable,
+    InvalidTopic,
+    MalformedEnvelope,
+    TooManyTopics,
+)
 from .wire.deflate import deflate_memory
 from .wire.kernels import COMPILED as compiled
 from .wire.prepared import PreparedMessage
@@ -56,6 +62,10 @@ __version__ = "0.1.0"
 __all__ = [
     "ANY",
     "SAME_HOST",
+    "Backplane",
+    "BackplaneError",
+    "BackplaneHealth",
+    "BackplaneUnavailable",
     "CloseCode",
     "CloseEvent",
     "CloseInfo",
@@ -78,6 +88,7 @@ __all__ = [
     "InvalidUpgrade",
     "KeepaliveTimeout",
     "LocalProtocolError",
+    "MalformedEnvelope",
     "MessageEvent",
     "NegotiationError",
     "NoResponse",

@@ -14,7 +14,7 @@ WebSocketError
 │ ├ ConnectionClosedOK      1000, 1001 or no code, from both sides
 │ └ ConnectionClosedError   chained to its cause
 ├ InvalidState              not in this state
-├ InvalidTopic ├ TooManyTopics
+├ InvalidTopic ├ TooManyTopics ├ BackplaneError: see topic_errors.py
 └ ConcurrencyError          two coroutines in a place for one
 """
 
@@ -27,9 +27,9 @@ from .spec import CloseCode
 __all__ = [
     "CloseInfo", "ConcurrencyError", "ConnectionClosed", "ConnectionClosedError", "ConnectionClosedOK",
     "HandshakeError", "HandshakeTimeout", "InvalidHeader", "InvalidState", "InvalidStatus",
-    "InvalidTopic", "InvalidURI", "InvalidUpgrade", "KeepaliveTimeout", "LocalProtocolError",
+    "InvalidURI", "InvalidUpgrade", "KeepaliveTimeout", "LocalProtocolError",
     "NegotiationError", "NoResponse", "ProtocolError", "ProxyError", "RemoteProtocolError",
-    "SlowConsumer", "TLSError", "TooManyRedirects", "TooManyTopics", "TruncatedStream", "UnreadPongs",
+    "SlowConsumer", "TLSError", "TooManyRedirects", "TruncatedStream", "UnreadPongs",
     "UnsafeRedirect", "Violation", "WebSocketError", "WriteTimeout",
 ]  # fmt: skip
 
@@ -286,14 +286,6 @@ class UnreadPongs(WebSocketError):
 
 class InvalidState(WebSocketError):
     """The call does not fit the state of the connection."""
-
-
-class InvalidTopic(WebSocketError, ValueError):
-    """This cannot be the name of a topic."""
-
-
-class TooManyTopics(WebSocketError):
-    """No more topics can be followed: a limit of the server is reached, which the message names."""
 
 
 class ConcurrencyError(WebSocketError):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from re import Pattern
 from typing import Any, TypedDict
 
+from .backplane import Backplane
 from .deflate import Deflate
 from .handshake.http1 import Request, Response
 from .handshake.server import VerifyInfo
@@ -99,6 +100,7 @@ class ServerKeywords(Keywords, total=False):
     max_topic_length: int
     max_topics_per_connection: int | None
     max_topics: int | None
+    backplane: str | Backplane
 
 
 class HTTPKeywords(HeadKeywords, total=False):

@@ -8,13 +8,13 @@ Sizes are in bytes, times in seconds. `None` switches a limit or a time off wher
 """
 
 import difflib
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, Final, Self
 
+from .backplane import Backplane
 from .checks import (
     ADDRESS,
     AUTH,
@@ -37,6 +37,7 @@ from .checks import (
 )
 from .deflate import Deflate
 from .descriptors import most_connections
+from .origin_rules import ANY, ORIGINS, SAME_HOST, OriginRule
 from .spec import SUPPORTED_VERSIONS
 
 __all__ = [
@@ -76,38 +77,10 @@ def pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[
     return list(headers.items()) if isinstance(headers, Mapping) else [(n, v) for n, v in headers]
 
 
-class OriginRule:
-    """A named answer to "from which origins may a browser connect?"."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-SAME_HOST: Final = OriginRule("SAME_HOST")
-"""Accept an Origin whose host is the host of the Host header (any port), and no Origin at all."""
-
-ANY: Final = OriginRule("ANY")
-"""Accept every Origin: any web page in any browser may connect."""
-
-_ORIGINS = Check(
-    "SAME_HOST, ANY, or a list of origins (strings, compiled patterns of text, None)",
-    (OriginRule, list, tuple, set, frozenset),
-    lambda value: (
-        isinstance(value, OriginRule) or all(isinstance(_of_text(each), str | NoneType) for each in value)
-    ),
-)
-
-
-def _of_text(origin: Any) -> Any:
-    return origin.pattern if isinstance(origin, re.Pattern) else origin
-
-
 # Encoded for a broker it is up to three times as long, which all of them take.
 _TOPIC_LENGTH: Final = Check("an integer from 1 to 1024", (int,), lambda value: 1 <= value <= KIB)
 
+_BACKPLANE: Final = Check("a URL or a Backplane", (str, Backplane))
 _DEFLATE: Final = Check("True, False or a Deflate", (bool, Deflate))
 
 
@@ -347,10 +320,11 @@ class ServerOptions(Options):
         max_topic_length: longest name of a topic, in bytes of UTF-8.
         max_topics_per_connection: most topics that a WebSocket follows; `None`: no limit.
         max_topics: most topics that are followed at this server; `None`: no limit.
+        backplane: what joins the topics with those of other processes: a URL, or a `Backplane`.
     """
 
     path: str | None = option(None, PATH)
-    origins: Any = option(SAME_HOST, _ORIGINS)
+    origins: Any = option(SAME_HOST, ORIGINS)
     handle_protocols: Callable[..., Any] | None = option(None, CALLABLE)
     verify_client: Callable[..., Any] | None = option(None, CALLABLE)
     process_request: Callable[..., Any] | None = option(None, CALLABLE)
@@ -371,3 +345,10 @@ class ServerOptions(Options):
     max_topic_length: int = option(255, _TOPIC_LENGTH)
     max_topics_per_connection: int | None = option(1000, size(0, none="no limit"))
     max_topics: int | None = option(100_000, size(0, none="no limit"))
+    backplane: str | Backplane = option("memory://", _BACKPLANE)
+
+    def __post_init__(self) -> None:
+        # Named in full: `super()` does not find a class that has got slots.
+        Options.__post_init__(self)
+        if isinstance(self.backplane, str):
+            object.__setattr__(self, "backplane", Backplane(url=self.backplane))

@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import Any, Final, Generic, TypeVar
 
-from .errors import InvalidTopic, TooManyTopics
 from .options import ServerOptions
+from .topic_errors import InvalidTopic, TooManyTopics
 
 __all__ = ["Topics"]
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 # From the ground up. What is on one floor does not see its neighbours, only what is below.
 FLOORS = [
     {"spec", "speedups", "checks", "zlibs", "descriptors"},
-    {"errors", "deflate", "stats"},
-    {"options"},
-    {"wire", "handshake", "liveness", "states", "agenda", "backoff", "clients", "topics"},
+    {"errors", "deflate", "stats", "backplane", "origin_rules"},
+    {"options", "topic_errors"},
+    {"wire", "handshake", "liveness", "states", "agenda", "backoff"}
+    | {"clients", "topics", "envelopes", "outbox", "relaying"},
     {"closing", "payload", "bounds"},
     {"backlog"},
     {"sending"},

@@ -1,14 +1,16 @@
 """The topics of a server at work: who follows them, and how what is published gets there."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Final
 
+from ..backplane import Backplane, BackplaneHealth
 from ..errors import ConnectionClosed, InvalidState
 from ..options import ServerOptions
 from ..topics import Topics
 from ..wire.prepared import PreparedMessage
-from .coroutines import Awaitable
+from .backplanes.link import Link
 from .flow import DONE
 
 __all__ = ["Hub", "Subscribing", "send_to_all"]
@@ -69,42 +71,109 @@ class Subscribing:
         return self._hub
 
 
+class Subscribed:
+    """The wait until a broker sends the messages of a topic; it costs nothing before it is awaited."""
+
+    def __init__(self, link: Link, topic: str) -> None:
+        self._link = link
+        self._topic = topic
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._link.wait_subscribed(self._topic).__await__()
+
+
 class Hub:
-    """The topics of one server.
+    """The topics of one server, and their link to those of other processes.
 
     Args:
-        options: has the limits.
+        options: has the limits, and where the broker is.
         tell: called with the name and the arguments of each event.
 
     Attributes:
         topics: who follows what.
+
+    Raises:
+        ImportError: what the broker needs is not installed.
     """
 
     def __init__(self, options: ServerOptions, tell: Callable[..., object]) -> None:
+        assert isinstance(options.backplane, Backplane)
         self.topics: Topics[Any] = Topics(options)
         self._tell = tell
+        self._link: Link | None = None
+        self._closing: asyncio.Task[None] | None = None
+        if options.backplane.scheme != "memory":
+            self._link = Link(options.backplane, self._deliver, tell)
 
-    def subscribe(self, websocket: Any, topic: str) -> Awaitable:
+    # -- a life
+
+    async def start(self) -> None:
+        """Connect to the broker.
+
+        Raises:
+            BackplaneUnavailable: it cannot be reached.
+        """
+        if self._link is not None:
+            await self._link.start()
+
+    async def stop(self) -> None:
+        """End the connection to the broker, when it has taken what waits for it."""
+        if self._link is not None:
+            await self._link.close()
+
+    def close(self, on_closed: Callable[[], object]) -> bool:
+        """Begin to stop; return whether it is done. If not, `on_closed` is called when it is."""
+        if self._link is None or not self._link.is_begun:
+            return True
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self.stop())
+            self._closing.add_done_callback(lambda task: on_closed())
+        return self._closing.done()
+
+    @property
+    def health(self) -> BackplaneHealth:
+        """How the connection to the broker does."""
+        return BackplaneHealth() if self._link is None else self._link.health
+
+    # -- topics
+
+    def subscribe(self, websocket: Any, topic: str) -> Any:
         """Let a WebSocket follow a topic: see `Subscribing.subscribe`."""
+        link = self._link
         if self.topics.add(websocket, topic):
+            if link is not None:
+                link.subscribe(topic)
             self._tell("topic_added", topic)
-        return DONE
+        return DONE if link is None or link.is_subscribed(topic) else Subscribed(link, topic)
 
     def unsubscribe(self, websocket: Any, topic: str) -> None:
         """Let a WebSocket follow a topic no more."""
         if self.topics.discard(websocket, topic):
-            self._tell("topic_removed", topic)
+            self._remove(topic)
 
     def drop(self, websocket: Any) -> None:
         """Let a WebSocket that is gone follow nothing more."""
         for topic in self.topics.drop(websocket):
-            self._tell("topic_removed", topic)
+            self._remove(topic)
+
+    def _remove(self, topic: str) -> None:
+        if self._link is not None:
+            self._link.unsubscribe(topic)
+        self._tell("topic_removed", topic)
 
     def publish(self, topic: str, data: Any, exclude: Iterable[Any], binary: bool | None) -> int:
         """Send a message to all who follow a topic: see `Publishing.publish`."""
         self.topics.check(topic)
         followers = self.topics.followers(topic)
-        return send_to_all(followers, prepare(data, binary), exclude) if followers else 0
+        if self._link is None and not followers:
+            return 0
+        message = prepare(data, binary)
+        if self._link is not None:
+            self._link.publish(topic, message)
+        return send_to_all(followers, message, exclude)
+
+    def _deliver(self, topic: str, message: PreparedMessage) -> None:
+        send_to_all(self.topics.followers(topic), message, ())
 
 
 def prepare(data: Any, binary: bool | None) -> PreparedMessage:

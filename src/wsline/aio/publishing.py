@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..backplane import BackplaneHealth
 from ..clients import Clients
 from ..wire.prepared import PreparedMessage
 from .hub import Hub, prepare, send_to_all
@@ -49,6 +50,9 @@ class Publishing:
     ) -> int:
         """Send a message to all clients that follow a topic, a slow one of which holds up nobody.
 
+        Those of this server get it at once, those of other processes over the backplane: in the order in
+        which it was published here, at most once. See docs/scaling.md.
+
         It is framed once, and compressed once for all clients that agreed on the same; where nobody follows
         the topic, neither is done.
 
@@ -75,3 +79,8 @@ class Publishing:
     def topics(self) -> frozenset[str]:
         """The topics that clients of this server follow."""
         return frozenset(self._hub.topics.names())
+
+    @property
+    def backplane_health(self) -> BackplaneHealth:
+        """How the backplane does: see `BackplaneHealth`."""
+        return self._hub.health

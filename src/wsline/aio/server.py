@@ -37,6 +37,7 @@ _HANDLER: Final = Check(
 
 EVENTS: Final = (
     "connection", "listening", "headers", "close", "error", "ws_client_error", "topic_added", "topic_removed",
+    "backplane_up", "backplane_down", "backplane_loss",
 )  # fmt: skip
 
 
@@ -87,7 +88,9 @@ class WebSocketServer(Publishing, Service):
         place), `close`, `error(exception)`, `ws_client_error(exception, socket, request)`: a faulty
         handshake; a listener answers it with `socket.end`, or calls `socket.destroy`.
         `topic_added(topic)`: somebody follows a topic that nobody followed; `topic_removed(topic)`: nobody
-        does any more.
+        does any more. `backplane_down(error)`, `backplane_up`: the broker is lost, is there again.
+        `backplane_loss(dropped, unconfirmed)`: so many messages were not sent to other processes, so many
+        were on their way when the broker was lost.
 
     Raises:
         TypeError, ValueError: bad arguments.
@@ -132,18 +135,23 @@ class WebSocketServer(Publishing, Service):
             server.on("error", self._on_server_error)
 
     async def start(self) -> Self:
-        """Begin to listen; nothing is to be done with `server` and `no_server`.
+        """Connect to the backplane, and begin to listen, but with `server` and `no_server`.
 
         Raises:
             OSError: the address cannot be listened at; the message names it.
+            BackplaneUnavailable: the broker cannot be reached.
             RuntimeError: it was started before.
         """
         if self._listener is None:
+            await self._hub.start()
             return self
         self._check_new()
         try:
+            await self._hub.start()
             await self._listener.open(self._host, self._port)
         except OSError as error:
+            await self._hub.stop()
+            self._hub = Hub(self.options, self._tell)
             self._tell("error", error)
             raise
         self.state = ServerState.RUNNING
@@ -192,7 +200,8 @@ class WebSocketServer(Publishing, Service):
 
     def _check_closed(self) -> None:
         idle = not self._open and not self._handlers and not self._openings
-        if self.state == ServerState.CLOSING and idle:
+        # The broker gets what handlers have published to their very end.
+        if self.state == ServerState.CLOSING and idle and self._hub.close(self._check_closed):
             self._end()
             if self._server is not None:
                 # Until now it was there to answer 503.

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ..backplane import Backplane
 from ..clients import Clients
 from ..errors import ConnectionClosed, InvalidState
 from ..options import ServerOptions
@@ -25,6 +26,8 @@ class Hub:
     """
 
     def __init__(self, options: ServerOptions, lock: threading.Lock) -> None:
+        if isinstance(options.backplane, Backplane) and options.backplane.scheme != "memory":
+            raise TypeError(f"backplane={options.backplane!r}: needs an event loop, that is wsline.serve")
         self.topics: Topics[Any] = Topics(options)
         self.lock = lock
 

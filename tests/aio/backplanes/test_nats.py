@@ -1,0 +1,79 @@
+"""What only NATS has: its subjects, and its limit."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats
+import pytest
+
+from tests.aio.backplanes.brokers import NATSBroker
+from tests.doors.door import until
+from wsline.aio.backplanes.nats import NATSAdapter
+from wsline.backplane import Backplane
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("nats-server") is None, reason="no nats-server here (apt-get install nats-server)"
+)
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[NATSBroker]:
+    made = NATSBroker(tmp_path)
+    await made.start()
+    yield made
+    made.kill()
+
+
+def ignore(*arguments: object) -> None:
+    pass
+
+
+async def test_subjects_carry_the_prefix(broker: NATSBroker) -> None:
+    adapter = NATSAdapter(Backplane(url=broker.url), ignore, ignore)
+    await adapter.connect()
+    subjects: list[str] = []
+    client = await nats.connect(broker.url)
+
+    async def note(message: object) -> None:
+        subjects.append(message.subject)  # type: ignore[attr-defined]
+
+    await client.subscribe(">", cb=note)
+    await client.flush()
+    topics = ["a", "a.b", ">", "*", "a b"]
+    await adapter.exchange([], [], [(topic, b"x") for topic in topics])
+    await until(lambda: len(subjects) == len(topics))
+    assert subjects == ["wsline.a", "wsline.a=2Eb", "wsline.=3E", "wsline.=2A", "wsline.a=20b"]
+    await client.close()
+    await adapter.close()
+
+
+async def test_the_limit_is_the_broker_s(broker: NATSBroker) -> None:
+    adapter = NATSAdapter(Backplane(url=broker.url), ignore, ignore)
+    assert adapter.longest is None
+    await adapter.connect()
+    assert adapter.longest == 1 << 20
+    await adapter.close()
+    await adapter.close()
+
+
+async def test_why_it_is_away(broker: NATSBroker) -> None:
+    broker.kill()
+    adapter = NATSAdapter(Backplane(url=broker.url), ignore, ignore)
+    with pytest.raises(ConnectionRefusedError):
+        await adapter.connect()
+    await adapter.close()
+
+
+async def test_our_own_close_is_no_loss(broker: NATSBroker) -> None:
+    lost: list[Exception] = []
+    adapter = NATSAdapter(Backplane(url=broker.url), ignore, lost.append)
+    await adapter.connect()
+    await adapter.exchange(["a"], [], [])
+    await adapter.close()
+    assert lost == []
+    other = NATSAdapter(Backplane(url=broker.url), ignore, lost.append)
+    await other.connect()
+    broker.kill()
+    await until(lambda: lost)
+    await other.close()
