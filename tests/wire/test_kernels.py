@@ -230,6 +230,18 @@ def test_a_window_without_mask_is_only_counted() -> None:
     assert assembly.take_bytes() == b"plain"
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_long_text_is_checked_whole(shift: int) -> None:
+    """Wherever its characters lie: checking goes step by step."""
+    text = b"a" * shift + "\U0001f600".encode() * 50_000
+    for bad, good in ((b"", True), (b"\xff", False), (b"\xed\xa0", False), (b"\xf0\x9f", True)):
+        assembly = Assembly()
+        assembly.append(text + bad, 0, len(text) + len(bad), 0, 0)
+        assert assembly.is_utf8() is good
+    assembly.append(b"\x98\x80", 0, 2, 0, 0)
+    assert assembly.is_utf8(), "the last character goes on"
+
+
 @pytest.mark.parametrize(
     "text", [b"\xc0", b"\xc1", b"\xf5", b"\xe0\x80", b"\xed\xa0", b"\xf0\x80", b"\xf4\x90", b"ab\x80"]
 )

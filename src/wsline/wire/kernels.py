@@ -72,7 +72,8 @@ def take_text(buffer: bytes | bytearray, at: int, n: int, lenient: bool) -> str 
         The text, or `None` if it is ill-formed.
     """
     try:
-        return str(buffer[at : at + n], "utf-8", "replace" if lenient else "strict")
+        with memoryview(buffer) as whole, whole[at : at + n] as view:
+            return str(view, "utf-8", "replace" if lenient else "strict")
     except UnicodeDecodeError:
         return None
 
@@ -93,6 +94,7 @@ class Assembly:
     """
 
     EAGER: Final = 1 << 20
+    STEP: Final = 1 << 16
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -112,7 +114,7 @@ class Assembly:
     def append(self, buffer: bytes | bytearray, at: int, n: int, key: int, phase: int) -> None:
         """Add `buffer[at:at + n]`, unmasked."""
         end = self.length + n
-        self._fit(end)
+        # What is beyond its end makes a bytearray grow, by an eighth more than it needs.
         self.buffer[self.length : end] = masked(buffer, at, n, key, phase) if key else buffer[at : at + n]
         self.length = end
 
@@ -128,12 +130,18 @@ class Assembly:
 
     def is_utf8(self) -> bool:
         """Whether what has arrived can be the beginning of well-formed UTF-8; looks at new bytes only."""
-        try:
-            with memoryview(self.buffer) as view:
-                _, used = codecs.utf_8_decode(view[self.checked : self.length], "strict", False)
-        except UnicodeDecodeError:
-            return False
-        self.checked += used
+        used = -1
+        with memoryview(self.buffer) as view:
+            # In steps, as the text that decoding makes is thrown away.
+            while used and self.checked < self.length:
+                step = view[self.checked : min(self.length, self.checked + self.STEP)]
+                try:
+                    _, used = codecs.utf_8_decode(step, "strict", False)
+                except UnicodeDecodeError:
+                    return False
+                finally:
+                    step.release()
+                self.checked += used
         # The decoder waits for the third byte of what can only be a surrogate.
         rest = self.buffer[self.checked : self.length]
         return not (len(rest) == 2 and rest[0] == 0xED and rest[1] > 0x9F)
@@ -169,7 +177,6 @@ class Output:
         sent: how many bytes were sent.
     """
 
-    BLOCK: Final = 1 << 16
     SEGMENT: Final = 1 << 15
 
     def __init__(self) -> None:
@@ -193,7 +200,7 @@ class Output:
                 del self.block[: self.start]
                 self.end -= self.start
                 self.start = 0
-            self.block.extend(bytes(max(n, self.BLOCK)))
+            self.block.extend(bytes(self.end + n - len(self.block)))
         return self.end
 
     def put(self, data: bytes, masking: bool, key: int) -> None:

@@ -249,8 +249,8 @@ class MessageSender:
 
     def _end_stream(self) -> None:
         self._has_stream = False
-        while self._later:
-            piece = self._later.popleft()
+        later, self._later = self._later, _EMPTY
+        for piece in later:
             self.aside -= len(piece.payload)
             self._put(piece)
         self._settle()
@@ -311,8 +311,8 @@ class MessageSender:
 
     def _release(self) -> None:
         """Write the prepared messages that waited for the end of a fragmented one."""
-        while self._held:
-            piece = self._held.popleft()
+        held, self._held = self._held, _EMPTY
+        for piece in held:
             self.aside -= len(piece.payload)
             self._write_prepared(piece)
 
