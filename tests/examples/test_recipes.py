@@ -201,6 +201,26 @@ async def test_a192_broken_connections(by_hand: bool) -> None:
         writer.close()
 
 
+async def test_a194_tuning_compression() -> None:
+    async with serving("compression.py") as server:
+        async with connect(server.url) as ws, asyncio.timeout(DEADLINE):
+            assert await server.line() == (
+                "agreed: permessage-deflate; server_no_context_takeover; client_no_context_takeover;"
+                " server_max_window_bits=10; client_max_window_bits=12"
+            )
+            received = 0
+            for size, most in ((1023, 1027), (1024, 40), (50_000, 500)):
+                await ws.send("x" * size)
+                assert await ws.recv() == "x" * size
+                came = ws.stats.bytes_received - received
+                received += came
+                assert most // 3 < came <= most, size
+        line = await server.line()
+        found = re.fullmatch(r"messages of 52047 characters came in (\d+) bytes", line)
+        assert found and 1000 < int(found[1]) < 2000, line
+        assert await server.line() == "zlib holds 0 bytes"
+
+
 async def test_a145_sans_io() -> None:
     async with serving("server.py") as server:
         lines = (await run("sans_io.py", server.url, "by hand")).splitlines()
