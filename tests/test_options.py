@@ -300,7 +300,7 @@ def test_the_defaults_are_allowed(options: type[HeadOptions]) -> None:
 def test_the_defaults_that_guard() -> None:
     made = Options()
     assert made.max_payload == 16 << 20
-    assert made.max_fragments == 16384
+    assert made.max_fragments == 131072
     assert made.max_buffered_chunks == 262144
     assert made.max_pending_auto_pongs == 60
     assert made.max_buffered == 8 << 20

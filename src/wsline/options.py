@@ -134,7 +134,7 @@ class Options(HeadOptions):
         max_payload: largest message accepted, in bytes, over all its fragments; more closes with
             1009 (`ws`: maxPayload, there 100 MiB). `None`: no limit.
         max_fragments: most frames of one message, empty ones included; more closes with 1008
-            (`ws`: maxFragments). `None`: no limit.
+            (`ws`: maxFragments, there 16384; here a fragment costs nothing). `None`: no limit.
         max_buffered_chunks: most reads from the socket for one frame; more closes with 1008
             (`ws`: maxBufferedChunks). `None`: no limit.
         max_pending_auto_pongs: most automatic pongs waiting for a peer that does not read; more
@@ -172,7 +172,7 @@ class Options(HeadOptions):
     """
 
     max_payload: int | None = option(16 * MIB, size(0, none="no limit"))
-    max_fragments: int | None = option(16384, size(1, none="no limit"))
+    max_fragments: int | None = option(131072, size(1, none="no limit"))
     max_buffered_chunks: int | None = option(262144, size(1, none="no limit"))
     max_pending_auto_pongs: int | None = option(60, size(1, none="no limit"))
     max_control_rate: float | None = option(None, _RATE)

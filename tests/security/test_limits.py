@@ -43,6 +43,9 @@ DEFAULTS: dict[str, Any] = {
     "max_extensions": 8,
     "max_extension_parameters": 8,
     "backlog": 511,
+    "max_topic_length": 255,
+    "max_topics_per_connection": 1000,
+    "max_topics": 100_000,
 }
 
 # Limits that are tested to the point in files of their own: what they do has no code, or needs no server.
@@ -53,6 +56,9 @@ ELSEWHERE = {
     "high_water": ("doors/test_flow.py", "test_an_awaited_send_waits_for_the_peer"),
     "backlog": ("test_listening.py", "backlog"),
     "max_redirects": ("doors/test_redirects.py", "max_redirects"),
+    "max_topic_length": ("aio/test_publishing.py", "max_topic_length"),
+    "max_topics_per_connection": ("test_topics.py", "max_topics_per_connection"),
+    "max_topics": ("test_topics.py", "max_topics="),
 }
 
 
