@@ -66,13 +66,13 @@ cdef class Inflater:
     cdef object _decompressor
     cdef Lease _lease
     cdef int64_t _taken, _given
-    cdef bint _is_final
 
     cpdef void inflate(self, bytes data, bint last, Assembly assembly) except *
     @cython.locals(out=bytes, room=int64_t, most=int64_t, n=Py_ssize_t)
-    cdef void _feed(self, bytes data, bint last, Assembly assembly) except *
+    cdef void _feed(self, bytes data, Assembly assembly) except *
     @cython.locals(out=bytes)
     cdef bytes _decode(self, bytes data, Py_ssize_t most)
+    @cython.locals(out=bytes, at_end=bint)
     cdef void _finish(self) except *
     cdef void _begin(self) except *
     cdef void _drop_decompressor(self) except *

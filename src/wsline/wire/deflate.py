@@ -38,9 +38,10 @@ _TAIL: Final = b"\x00\x00\xff\xff"
 # RFC 7692 §7.2.3.6: an empty message.
 _EMPTY: Final = b"\x00"
 
-# Blocks without data, the second one the last of a stream: only between two blocks do they come to nothing.
-_PROBE: Final = b"\x00\x00\x00\xff\xff"
-_LAST: Final = b"\x03\x00"
+# The tail and a block without data, the second one the last of a stream: only between two blocks do they
+# come to nothing.
+_PROBE: Final = _TAIL + b"\x00\x00\x00\xff\xff"
+_LAST: Final = _TAIL + b"\x03\x00"
 
 # So many times its size in compressed bytes a message may take, and so many bytes more: a flush after each
 # byte takes 7 times as much.
@@ -268,7 +269,6 @@ class Inflater:
         self._lease: Lease | None = None
         self._taken = 0  # compressed bytes of the message
         self._given = 0  # and what they came to
-        self._is_final = False  # a block said that the stream ends
 
     def inflate(self, data: bytes, last: bool, assembly: Assembly) -> None:
         """Inflate a part of a message.
@@ -285,17 +285,18 @@ class Inflater:
         if not self._taken:
             # Nothing at all is no way to say an empty message, but there is only one meaning to it.
             return
-        self._feed(data + _TAIL if last else data, last, assembly)
+        if data:
+            self._feed(data, assembly)
         # RFC 7692 §8: blocks without content inflate to nothing, for ever.
         if self._taken > _WORST * self._given + _SLACK:
             raise Violation.EMPTY_COMPRESSED_DATA.error(size=self._taken, length=self._given)
         if last:
             self._finish()
 
-    def _feed(self, data: bytes, last: bool, assembly: Assembly) -> None:
+    def _feed(self, data: bytes, assembly: Assembly) -> None:
         while True:
             if self._decompressor is None:
-                if not data or (last and self._is_final and data == _TAIL):
+                if not data:
                     return
                 self._begin()
             room = self._max_payload - self._given
@@ -311,7 +312,6 @@ class Inflater:
             if self._decompressor.eof:
                 # RFC 7692 §7.2.3.5: a block may be the final one; what follows is a stream of its own.
                 data = self._decompressor.unused_data
-                self._is_final = True
                 self._drop_decompressor()
                 continue
             data = self._decompressor.unconsumed_tail
@@ -327,15 +327,13 @@ class Inflater:
 
     def _finish(self) -> None:
         self._taken = self._given = 0
-        self._is_final = False
         if self._decompressor is None:
             return
-        if self._keeps_context:
-            ended = not self._decode(_PROBE, 1)
-        else:
-            ended = not self._decode(_LAST, 1) and self._decompressor.eof
+        out = self._decode(_PROBE if self._keeps_context else _LAST, 1)
+        at_end = self._decompressor.eof
+        if not self._keeps_context:
             self._drop_decompressor()
-        if not ended:
+        if out or at_end == self._keeps_context:
             raise Violation.INVALID_COMPRESSED_DATA.error(why="it ends in the middle of a block")
 
     def _begin(self) -> None:

@@ -23,7 +23,8 @@ _TEXT: Final = 1
 _BINARY: Final = 2
 _PREPARED: Final = 16
 
-# So many bytes take zlib milliseconds: that is work for another thread.
+# So many bytes take zlib milliseconds, and handing them to another thread a twentieth of that
+# (docs/deflate.md, "Order, and long messages").
 _JOB_SIZE: Final = 1 << 18
 
 
