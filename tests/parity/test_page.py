@@ -1,9 +1,11 @@
 """docs/ws-parity.md is what the tests say; and what it is made by sees what it should."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.architecture.tree import ROOT
 from tests.parity.page import (
     NOT_YET,
     PAGE,
@@ -46,6 +48,19 @@ def test_the_rows_are_complete_and_in_order() -> None:
     letters = [f"53{each}" for each in "abcdefgh"] + [f"165{each}" for each in "abcdefghijklmnop"]
     assert set(numbers) == {*plain, *letters}
     assert numbers == sorted(numbers, key=lambda each: (int(each.rstrip("abcdefghijklmnop")), each))
+
+
+def test_every_recipe_names_a_file_that_is_there_and_a_test_that_runs_it() -> None:
+    recipes = next(rows for heading, rows in read_rows(lines_of(ROWS)).items() if heading == "## Recipes")
+    shown = collect()
+    for row in recipes:
+        name = re.match(r"`examples/(\w+\.py)`", row.ours)
+        if name is None:
+            assert row.number in ("194", "195"), row  # options, and a command
+            continue
+        assert (ROOT / "examples" / name[1]).is_file()
+        files = {ROOT / test.partition("::")[0] for test in shown[row.number]}
+        assert any(name[1] in file.read_text() for file in files), row
 
 
 def test_no_test_shows_a_row_that_does_not_exist() -> None:
