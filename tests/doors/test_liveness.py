@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.doors.door import DEADLINE, Door, until
-from tests.doors.peer import PING, PONG, Peer
+from tests.doors.peer import BINARY, PING, PONG, Peer
 from wsline import ConnectionClosedError, KeepaliveTimeout, State, WebSocket
 
 
@@ -56,6 +56,15 @@ async def test_ping_and_pong_events(door: Door) -> None:
         client.pong()
         await client.ping("3")
         assert heard == [("ping", b"1"), ("pong", b"2"), ("pong", b""), ("ping", b"3")]
+
+
+async def test_a86_the_pong_goes_out_before_what_a_listener_says(door: Door) -> None:
+    async with door.serving() as served:
+        served.server.on("connection", lambda ws: ws.on("ping", lambda data: ws.send(b"behind " + data)))
+        async with door.raw_client(served.port) as peer:
+            await peer.open()
+            peer.send(PING, b"1")
+            assert [(await peer.receive())[:2] for _ in range(2)] == [(PONG, b"1"), (BINARY, b"behind 1")]
 
 
 @pytest.mark.row(87)

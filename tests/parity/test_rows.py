@@ -2,12 +2,13 @@
 
 import logging
 import socket
+from typing import Any
 
 import pytest
 
 from tests.doors.door import Door, until
 from tests.wire.raw import BINARY, TEXT, Frame, build, feed, parse
-from wsline import State, WebSocket, connect
+from wsline import State, WebSocket, WebSocketServer, connect
 from wsline.options import Options
 from wsline.spec import Role
 from wsline.wire.kernels import Output
@@ -66,6 +67,24 @@ async def test_a177_the_settings_of_the_socket() -> None:
         with socket.create_connection(("127.0.0.1", served.port)) as plain, plain.dup() as copy:
             async with connect(served.url, sock=plain):
                 assert copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+async def test_a177_the_settings_of_a_servers_socket() -> None:
+    accepted: list[socket.socket] = []
+
+    class Listening(socket.socket):
+        def accept(self) -> tuple[socket.socket, Any]:
+            sock, address = super().accept()
+            accepted.append(sock.dup())
+            return sock, address
+
+    listening = Listening()
+    listening.bind(("127.0.0.1", 0))
+    url = f"ws://127.0.0.1:{listening.getsockname()[1]}/"
+    async with WebSocketServer(lambda ws: ws.wait_closed(), sock=listening), connect(url):
+        (copy,) = accepted
+        with copy:
+            assert copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 async def test_a150_what_goes_wrong_is_logged_as_wsline(caplog: pytest.LogCaptureFixture) -> None:
