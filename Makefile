@@ -6,11 +6,11 @@ AUTOBAHN ?= ../shared/tools/autobahn
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMPS := build/stamps
-CHECKED := $(wildcard src tests bench examples)
+CHECKED := $(wildcard src tests bench examples docs)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick attack \
-        bench bench-deflate bench-quick instructions coverage screenshots format clean
+        bench bench-deflate bench-quick instructions coverage screenshots docs format clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -77,6 +77,11 @@ coverage: $(STAMPS)/pure $(STAMPS)/interop  ## line and branch coverage, of the 
 
 screenshots: env  ## the pictures in docs/images; needs Chromium
 	$(PY) -m tests.browser.screenshots
+
+docs: env  ## the documentation site, in build/docs
+	$(PY) docs/pages.py build/docs-source
+	$(PY) -m sphinx -q -W --keep-going -b html build/docs-source build/docs
+	@echo build/docs/index.html
 
 clean:  ## remove all that was made
 	rm -rf build $(VENV) .hypothesis src/*.egg-info tests/interop/node_modules bench/build bench/node_modules
