@@ -442,7 +442,7 @@ def test_a_second_signal_cancels_handlers_and_cuts_connections() -> None:
     with asyncio.Runner() as runner:
 
         async def main() -> None:
-            await server._run()
+            await server._run(None)
             await asyncio.gather(*clients)
 
         runner.run(main())

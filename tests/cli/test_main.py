@@ -16,7 +16,7 @@ async def test_version_names_the_program_and_its_version() -> None:
     assert version[0].isdigit()
 
 
-@pytest.mark.parametrize("command", ["", "connect", "listen", "bench", "proxy", "doctor"])
+@pytest.mark.parametrize("command", ["", "connect", "listen", "serve", "bench", "proxy", "doctor"])
 async def test_help_fits_a_screen_and_shows_an_example(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -31,7 +31,7 @@ async def test_help_fits_a_screen_and_shows_an_example(
 
 
 async def test_examples_are_right_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("connect", "listen", "bench", "proxy", "doctor"):
+    for command in ("connect", "listen", "serve", "bench", "proxy", "doctor"):
         result = await run_here(capsys, command, "--help")
         for line in result.output.decode().splitlines():
             if line.startswith(("example: ", "         wsline")):

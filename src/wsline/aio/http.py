@@ -41,6 +41,9 @@ class Attachment(Protocol):
     def close(self) -> None:
         """Begin to stop; it calls `HTTPServer.detach` when it is closed."""
 
+    def _join_relay(self, path: str, number: int) -> None:
+        """Join topics with those of the same server in other workers."""
+
 
 class HTTPServer(Service):
     """An HTTP/1.1 server to attach WebSocketServers to: `WebSocketServer(server=http, path="/chat")`.
@@ -74,6 +77,8 @@ class HTTPServer(Service):
     Source: `http.Server` of Node.js, as far as `ws` uses it; RFC 9112.
     """
 
+    options: HTTPOptions
+
     def __init__(
         self, host: str | None = None, port: int | None = None, **options: Unpack[HTTPKeywords]
     ) -> None:
@@ -85,7 +90,7 @@ class HTTPServer(Service):
         Service.__init__(self, EVENTS)
         self._host = host
         self._port = (443 if self.options.ssl else 80) if port is None else port
-        self._listener = Listener(self.options, self.options.header_timeout, self._on_channel)
+        self._listener: Listener = Listener(self.options, self.options.header_timeout, self._on_channel)
         self._connections: set[HTTPConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._attached: list[Attachment] = []
@@ -119,6 +124,13 @@ class HTTPServer(Service):
         for server in tuple(self._attached):
             server.close()
         self._check_closed()
+
+    def _join_relay(self, path: str, number: int = 0) -> None:
+        for each, server in enumerate(self._attached):
+            server._join_relay(path, each)
+
+    async def _retire(self) -> None:
+        self.close()
 
     def _cut(self) -> None:
         for task in self._tasks:

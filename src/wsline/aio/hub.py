@@ -91,6 +91,7 @@ class Hub:
 
     Attributes:
         topics: who follows what.
+        tell: as above.
 
     Raises:
         ImportError: what the broker needs is not installed.
@@ -99,7 +100,7 @@ class Hub:
     def __init__(self, options: ServerOptions, tell: Callable[..., object]) -> None:
         assert isinstance(options.backplane, Backplane)
         self.topics: Topics[Any] = Topics(options)
-        self._tell = tell
+        self.tell = tell
         self._link: Link | None = None
         self._closing: asyncio.Task[None] | None = None
         if options.backplane.scheme != "memory":
@@ -143,7 +144,7 @@ class Hub:
         if self.topics.add(websocket, topic):
             if link is not None:
                 link.subscribe(topic)
-            self._tell("topic_added", topic)
+            self.tell("topic_added", topic)
         return DONE if link is None or link.is_subscribed(topic) else Subscribed(link, topic)
 
     def unsubscribe(self, websocket: Any, topic: str) -> None:
@@ -159,7 +160,7 @@ class Hub:
     def _remove(self, topic: str) -> None:
         if self._link is not None:
             self._link.unsubscribe(topic)
-        self._tell("topic_removed", topic)
+        self.tell("topic_removed", topic)
 
     def publish(self, topic: str, data: Any, exclude: Iterable[Any], binary: bool | None) -> int:
         """Send a message to all who follow a topic: see `Publishing.publish`."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .. import listening
@@ -41,6 +41,11 @@ class Listener:
         self._on_channel = on_channel
         self._acceptors: list[Acceptor] = []
         self._transport_servers: list[asyncio.Server] = []
+        self._inherited: list[socket.socket] = []
+
+    def inherit(self, sockets: Sequence[socket.socket]) -> None:
+        """Let `open` take these sockets, which listen already, instead of opening some."""
+        self._inherited = list(sockets)
 
     async def open(self, host: str | None, port: int) -> None:
         """Begin to listen; see `open_sockets`.
@@ -49,7 +54,7 @@ class Listener:
             OSError: an address cannot be listened at; the message names it.
         """
         loop = asyncio.get_running_loop()
-        sockets = await open_sockets(host, port, self._options)
+        sockets = self._inherited or await open_sockets(host, port, self._options)
         self.addresses = [each.getsockname() for each in sockets]
         for sock in sockets:
             if reactor.AVAILABLE:
@@ -91,6 +96,8 @@ class Listener:
             acceptor.close()
         for server in self._transport_servers:
             server.close()
+        self._acceptors.clear()
+        self._transport_servers.clear()
 
 
 async def open_sockets(host: str | None, port: int, options: ListenOptions) -> list[socket.socket]:

@@ -1,10 +1,13 @@
 """What a server says to many: to all its clients, or to those who follow a topic."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
-from ..backplane import BackplaneHealth
+from ..backplane import Backplane, BackplaneHealth
 from ..clients import Clients
+from ..options import ServerOptions
 from ..wire.prepared import PreparedMessage
 from .hub import Hub, prepare, send_to_all
 from .websocket import WebSocket
@@ -18,6 +21,7 @@ class Publishing:
     # The server's.
     _open: Clients[WebSocket]
     _hub: Hub
+    options: ServerOptions
 
     def broadcast(
         self,
@@ -84,3 +88,12 @@ class Publishing:
     def backplane_health(self) -> BackplaneHealth:
         """How the backplane does: see `BackplaneHealth`."""
         return self._hub.health
+
+    def _join_relay(self, path: str, number: int = 0) -> None:
+        """Join topics with the other workers: see `Service`."""
+        chosen = self.options.backplane
+        if isinstance(chosen, Backplane) and chosen.scheme == "memory":
+            # Several servers of an HTTP server do not share their topics.
+            joined = replace(chosen, url=f"unix://{quote(path)}", prefix=f"server-{number}")
+            self.options = replace(self.options, backplane=joined)
+            self._hub = Hub(self.options, self._hub.tell)

@@ -1,7 +1,6 @@
 """`serve` and `WebSocketServer`."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final, Self, Unpack
 
 from ..checks import FLAG, Check, require
@@ -25,7 +24,7 @@ from .listener import Listener
 from .opening import Hooks
 from .openings import Openings
 from .publishing import Publishing
-from .service import Service
+from .service import LoopFactory, Service
 from .upgrades import UpgradeSocket, take_transport
 from .websocket import WebSocket
 
@@ -39,6 +38,9 @@ EVENTS: Final = (
     "connection", "listening", "headers", "close", "error", "ws_client_error", "topic_added", "topic_removed",
     "backplane_up", "backplane_down", "backplane_loss",
 )  # fmt: skip
+
+# While it retires, it looks so often whether the last handshake is over, in seconds.
+_LOOK_UP: Final = 0.02
 
 
 def serve(
@@ -97,6 +99,8 @@ class WebSocketServer(Publishing, Service):
 
     Source: `ws` WebSocketServer.
     """
+
+    options: ServerOptions
 
     def __init__(
         self,
@@ -158,15 +162,23 @@ class WebSocketServer(Publishing, Service):
         self._tell("listening")
         return self
 
-    def run(self, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
-        """Run a loop with this server until SIGINT or SIGTERM: see `Service.run`.
+    def run(self, *, loop_factory: LoopFactory | None = None, workers: int | None = None) -> None:
+        """Run a loop with this server until SIGINT or SIGTERM, or several in processes: see `Service.run`.
 
         Raises:
             RuntimeError: it has no port of its own.
         """
         if self._listener is None:
             raise RuntimeError("this server does not listen: run the HTTP server that it belongs to")
-        Service.run(self, loop_factory=loop_factory)
+        Service.run(self, loop_factory=loop_factory, workers=workers)
+
+    async def _retire(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        while self._openings:
+            # They have been accepted, so they are served; `handshake_timeout` bounds this.
+            await asyncio.sleep(_LOOK_UP)
+        self.close(CloseCode.SERVICE_RESTART)
 
     def close(
         self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, close_clients: bool = True

@@ -1,17 +1,23 @@
 """What the servers have in common: a life from `start` to `wait_closed`, and events."""
 
 import asyncio
+import importlib
 import logging
 import signal
 from collections.abc import Callable, Generator
 from typing import Any, Final, Self
 
+from ..listening import ListenOptions
 from ..states import ServerState
 from .emitter import Emitter, EventSource
+from .listener import Listener
+from .worker import Place, Worker
 
 __all__ = ["Service"]
 
 logger: Final = logging.getLogger("wsline")
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Service(EventSource):
@@ -22,7 +28,16 @@ class Service(EventSource):
 
     Attributes:
         state: a `ServerState`.
+        worker: the number of the worker process that this is, from 0; `None` without workers.
     """
+
+    # Those of the class of server.
+    options: Any
+    _host: str | None
+    _port: int
+    _listener: Any
+
+    worker: int | None = None
 
     def __init__(self, events: tuple[str, ...]) -> None:
         self.state = ServerState.NEW
@@ -57,22 +72,73 @@ class Service(EventSource):
             await self.wait_closed()
             raise
 
-    def run(self, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    def run(self, *, loop_factory: LoopFactory | None = None, workers: int | None = None) -> None:
         """Run a loop with this server until SIGINT or SIGTERM, then close it gracefully.
 
         Args:
             loop_factory: makes the loop, for example `uvloop.new_event_loop`; default: asyncio's.
+            workers: run in so many processes, which are forked of this one and listen at one place. SIGHUP
+                replaces them one by one. Topics span them, if by nothing else by a relay. Each has a copy of
+                the server, whose `worker` is its number.
 
         Raises:
             OSError: the address cannot be listened at.
+            WorkerFailed: a worker has ended before it served.
         """
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(self._run())
+        if workers is None:
+            self.work(None, loop_factory)
+            return
+        # Here: it needs what only Unix has.
+        supervisor = importlib.import_module(".supervisor", __package__)
+        supervisor.Supervisor(workers, self.place, lambda worker: self.work(worker, loop_factory)).run()
 
-    async def _run(self) -> None:
+    def work(self, worker: Worker | None, loop_factory: LoopFactory | None = None) -> None:
+        """Run a loop with this server: as a worker of a supervisor, or without one."""
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(self._run(worker))
+
+    @property
+    def place(self) -> Place:
+        """Where it listens."""
+        options: ListenOptions = self.options
+        return Place(
+            host=self._host,
+            port=self._port,
+            unix_path=options.unix_path,
+            backlog=options.backlog,
+            sock=options.sock,
+        )
+
+    def _join_relay(self, path: str, number: int = 0) -> None:
+        """Join topics with the other workers, by the relay at this path, where no other way was chosen."""
+        raise NotImplementedError
+
+    async def _retire(self) -> None:
+        """Close, for another worker has taken over."""
+        raise NotImplementedError
+
+    def _become(self, worker: Worker) -> None:
+        listener: Listener = self._listener
+        self.worker = worker.number
+        listener.inherit(worker.sockets)
+        self._join_relay(worker.relay)
+        worker.watch(self.close)
+
+    def _on_retired(self) -> None:
+        self._retiring = asyncio.ensure_future(self._retire())
+
+    async def _run(self, worker: Worker | None) -> None:
         loop = asyncio.get_running_loop()
+        if worker is not None:
+            self._become(worker)
         await self.start()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        if worker is not None:
+            # Some send SIGTERM to the supervisor and to each worker: twice is as good as once.
+            loop.add_signal_handler(signal.SIGTERM, self.close)
+            loop.add_signal_handler(signal.SIGUSR1, self._on_retired)
+            loop.add_signal_handler(signal.SIGUSR2, self._cut)
+            worker.tell_ready()
+        for number in (signal.SIGINT, signal.SIGTERM) if worker is None else ():
             try:
                 loop.add_signal_handler(number, self._on_signal)
             except (NotImplementedError, RuntimeError):

@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
+import inspect
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Final
 
 from wsline import __version__
 
-from . import bench, connect, doctor, listen, proxy
+from . import bench, connect, doctor, listen, proxy, serve
 from .usage import Parser
 
 __all__ = ["main", "parse"]
@@ -18,6 +19,7 @@ INTERRUPTED: Final = 130  # what a shell gives a command that Ctrl-C ended
 _COMMANDS: Final[dict[str, tuple[ModuleType, str, str]]] = {
     "connect": (connect, "[OPTIONS] URL", "talk to a server, line by line"),
     "listen": (listen, "[OPTIONS] [PORT]", "serve: print, echo, broadcast, show a folder and a dashboard"),
+    "serve": (serve, "[OPTIONS] MODULE:NAME", "run a server of yours in several processes"),
     "bench": (bench, "[OPTIONS] [URL]", "measure an echo server"),
     "proxy": (proxy, "[OPTIONS] LISTEN TARGET", "carry TCP over WebSockets, at either end"),
     "doctor": (doctor, "[OPTIONS] URL", "explain why a connection does not come about"),
@@ -40,14 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parse(arguments)
     try:
-        status: int = asyncio.run(options.run(options))
+        outcome: Any = options.run(options)
+        status: int = asyncio.run(outcome) if inspect.iscoroutine(outcome) else outcome
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return what the words mean; `run` of it is the coroutine function of the subcommand.
+    """Return what the words mean; `run` of it is the function of the subcommand, mostly a coroutine function.
 
     Raises:
         SystemExit: they mean nothing, which is told, or ask for help or the version.

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from ...backoff import Backoff
 from ...backplane import Backplane, BackplaneHealth
@@ -187,8 +187,7 @@ class Link:
         adapter = self._make(self._options, self._receive, self._on_lost)
         self._error = None
         try:
-            async with asyncio.timeout(self._options.timeout):
-                await adapter.connect()
+            await self._in_time(adapter.connect())
         except BaseException:
             await adapter.close()
             raise
@@ -278,13 +277,7 @@ class Link:
         unsubscribe = [topic for topic in changed if topic not in self._wanted and topic in self._told]
         messages = self._outbox.take(_BATCH_BYTES, _BATCH_COUNT, adapter.longest)
         began = loop.time()
-        try:
-            async with asyncio.timeout(self._options.timeout) as self._deadline:
-                await adapter.exchange(subscribe, unsubscribe, messages)
-        except TimeoutError:
-            raise self._error or TimeoutError() from None
-        finally:
-            self._deadline = None
+        await self._in_time(adapter.exchange(subscribe, unsubscribe, messages))
         self._lag = loop.time() - began
         self._outbox.confirm()
         self._told.update(subscribe)
@@ -294,6 +287,16 @@ class Link:
         if self._changed or self._outbox.has_more():
             self._wake.set()
         self._tell_losses()
+
+    async def _in_time(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Await what an adapter does, until it is lost at the latest."""
+        try:
+            async with asyncio.timeout(self._options.timeout) as self._deadline:
+                await doing
+        except TimeoutError:
+            raise self._error or TimeoutError() from None
+        finally:
+            self._deadline = None
 
     def _tell_losses(self) -> None:
         losses = (self._outbox.dropped, self._outbox.unconfirmed)

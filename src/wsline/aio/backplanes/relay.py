@@ -4,13 +4,15 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import socket
+from collections.abc import Callable
 from typing import Final, Self
 
 from ...relaying import Order, Packets, build_packet
 from ...topic_errors import MalformedEnvelope
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "serve_relay"]
 
 logger: Final = logging.getLogger("wsline")
 
@@ -18,6 +20,9 @@ logger: Final = logging.getLogger("wsline")
 _MOST_WAITING: Final = 64 << 20
 
 _BACKLOG: Final = 128
+
+# So often a relay in waiting looks whether its time has come, in seconds.
+_LOOK_UP: Final = 0.2
 
 
 class Relay:
@@ -96,6 +101,43 @@ class Relay:
     def leave(self, peer: "_Peer") -> None:
         """Count a peer out."""
         self._peers.discard(peer)
+
+
+def serve_relay(
+    path: str, on_ready: Callable[[], object], watch: Callable[[Callable[[], object]], object]
+) -> None:
+    """Run a process that is the relay, until SIGUSR1.
+
+    Not until SIGTERM: some send that to all processes at once, and the workers need it to their end.
+
+    Args:
+        path: of the socket.
+        on_ready: called when it serves.
+        watch: called with what ends it.
+    """
+    asyncio.run(_serve(path, on_ready, watch))
+
+
+async def _serve(
+    path: str, on_ready: Callable[[], object], watch: Callable[[Callable[[], object]], object]
+) -> None:
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, over.set)
+    watch(over.set)
+    relay = Relay.claim(path)
+    while relay is None and not over.is_set():
+        # Somebody has taken over when the last relay was gone: wait until that one ends.
+        try:
+            async with asyncio.timeout(_LOOK_UP):
+                await over.wait()
+        except TimeoutError:
+            relay = Relay.claim(path)
+    if relay is not None:
+        await relay.start()
+        on_ready()
+        await over.wait()
+        await relay.close()
 
 
 class _Peer(asyncio.Protocol):
