@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from wsline.clients import Clients
+import pytest
+
+from wsline.clients import Clients, check_drain, closing_times
 from wsline.errors import CloseInfo, HandshakeError, HandshakeTimeout
 from wsline.options import ServerOptions
 from wsline.stats import ServerStats, Stats
@@ -98,3 +100,30 @@ def test_what_has_come_is_counted() -> None:
     assert stats == ServerStats(opened=5, open=1, pending=0, refused=3, messages_dropped=12, limits=limits)
     clients.refuse(HandshakeTimeout("x"))
     assert stats.limits == limits, "what was given does not change"
+
+
+def test_closing_is_spread_evenly() -> None:
+    assert closing_times(4, 10) == [0, 2.5, 5, 7.5]
+    assert closing_times(3, 0.0) == [0, 0, 0]
+    assert closing_times(0, 10) == []
+
+
+@pytest.mark.parametrize("drain", [0, 0.0, 5, 1e9])
+def test_times_to_drain(drain: float) -> None:
+    check_drain(drain)
+
+
+@pytest.mark.parametrize(
+    ("drain", "error"),
+    [
+        (-1, ValueError),
+        (float("inf"), ValueError),
+        (float("nan"), ValueError),
+        ("5", TypeError),
+        (None, TypeError),
+        (True, TypeError),
+    ],
+)
+def test_what_is_no_time_to_drain(drain: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^drain=.*: must be a (finite )?number of seconds from 0"):
+        check_drain(drain)

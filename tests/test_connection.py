@@ -934,3 +934,62 @@ def test_a_known_cause_is_never_hidden_by_1006() -> None:
     end = End()
     end.connection.end(ConnectionResetError("Connection reset by peer"))
     assert (end.info.code, end.info.hint) == (1006, "the connection failed: Connection reset by peer")
+
+
+# -- a loop of ours that stood still
+
+
+def test_time_in_which_our_loop_stood_still_does_not_count_against_the_peer() -> None:
+    end = End(ping_interval=20, ping_timeout=15)
+    end.at(20)
+    end.at(20 + 15 + 40)
+    assert end.state() is State.OPEN, "what the peer has said meanwhile was not read yet"
+    assert end.due == 75 + 15
+    end.hear_frame(TEXT, b"x")
+    end.at(75 + 15)
+    assert end.state() is State.OPEN
+
+
+def test_a_failed_keepalive_tells_how_long_our_loop_stood_still() -> None:
+    end = End(ping_interval=20, ping_timeout=15)
+    end.at(20)
+    end.at(35 + 4)
+    assert end.state() is State.OPEN
+    end.at(40)
+    end.at(35 + 4 + 4)
+    assert isinstance(end.connection.cause, KeepaliveTimeout)
+    assert str(end.connection.cause) == (
+        "the peer answered no ping for 15 s (options ping_interval, ping_timeout);"
+        " our own loop stood still for 4.0 s meanwhile"
+    )
+
+
+def test_a_loop_that_is_always_late_judges_all_the_same() -> None:
+    end = End(ping_interval=20, ping_timeout=15)
+    end.at(20.5)
+    for _ in range(10):
+        if end.state() is State.OPEN:
+            assert end.due is not None
+            end.at(end.due + 0.5)
+    assert isinstance(end.connection.cause, KeepaliveTimeout)
+
+
+def test_what_the_peer_took_while_our_loop_stood_still_counts() -> None:
+    end = End(write_timeout=30, ping_interval=None)
+    end.connection.output.blocked = True
+    end.connection.on_blocked()
+    end.at(100)
+    assert (end.state(), end.due) == (State.OPEN, 130)
+    end.connection.on_progress()
+    end.at(130)
+    assert end.state() is State.CLOSED, "it had its time again"
+    assert type(end.connection.cause) is WriteTimeout
+
+
+def test_a_close_frame_that_came_while_our_loop_stood_still_counts() -> None:
+    end = End(close_timeout=10)
+    end.connection.send_close(1000, "")
+    end.at(60)
+    assert (end.state(), end.due) == (State.CLOSING, 70)
+    end.hear_frame(CLOSE, b"\x03\xe8")
+    assert end.info.is_ok

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from wsline.errors import InvalidState
-from wsline.liveness import NEVER, Keepalive, PingLedger
+from wsline.liveness import NEVER, ControlRate, Keepalive, PingLedger, Stalls
 
 # -- the ledger
 
@@ -166,3 +166,43 @@ def test_pings_and_pongs_are_counted() -> None:
         ledger.sent(ledger.new_payload(), 0.0, None)
     ledger.acknowledge(b"unasked", 1.0)
     assert (ledger.pings_sent, ledger.pongs_received) == (100, 1)
+
+
+# -- our own loop
+
+
+def test_a_loop_that_stood_still_is_excused_once() -> None:
+    stalls = Stalls()
+    assert stalls.excuse(0.05) == 0, "timers are a little late"
+    assert stalls.told() == ""
+    assert stalls.excuse(3.0) == 3.0
+    assert stalls.excuse(2.0) == 0, "once is enough"
+    assert stalls.told() == "; our own loop stood still for 5.0 s meanwhile"
+    stalls.forget()
+    assert stalls.told() == ""
+    assert stalls.excuse(1.0) == 1.0
+
+
+def test_who_would_be_lost_can_get_more_time() -> None:
+    keepalive = Keepalive(20, 10, 0.0)
+    keepalive.put_off(100.0, 5.0)
+    assert keepalive.deadline == 20, "without a ping nobody would be lost"
+    assert keepalive.is_ping_due(20)
+    keepalive.put_off(29.0, 5.0)
+    assert keepalive.deadline == 30, "nobody would be lost yet"
+    keepalive.put_off(60.0, 5.0)
+    assert not keepalive.is_lost(64.0, False)
+    assert keepalive.is_lost(65.0, False)
+    keepalive.put_off(100.0, 70.0)
+    assert not keepalive.is_lost(109.0, False)
+    assert keepalive.is_lost(110.0, False), "no more than the time itself"
+
+
+def test_a_rate_can_be_saved_up() -> None:
+    rate = ControlRate(3, 0.0)
+    assert rate.admits(30, 0.0)
+    assert not rate.admits(1, 0.0)
+    rate = ControlRate(3, 0.0)
+    assert rate.admits(30, 0.0)
+    assert rate.admits(3, 1.0)
+    assert not rate.admits(31, 1000.0)

@@ -1,5 +1,6 @@
 """The WebSockets that a server has open, whether it takes one more, and what has come of all of them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from .errors import CloseInfo
 from .options import ServerOptions
 from .stats import ServerStats, Stats
 
-__all__ = ["Clients"]
+__all__ = ["Clients", "check_drain", "closing_times"]
 
 
 class Client(Protocol):
@@ -93,3 +94,19 @@ class Clients(Generic[_WebSocket]):
             reason = "too many connections from your address (max_connections_per_ip)"
             return reason, "max_connections_per_ip"
         return None
+
+
+def check_drain(drain: float) -> None:
+    """Judge a time over which clients are closed; raises `TypeError` or `ValueError` if it is none."""
+    if not isinstance(drain, int | float) or isinstance(drain, bool):
+        raise TypeError(f"drain={drain!r}: must be a number of seconds from 0")
+    if not 0 <= drain < math.inf:
+        raise ValueError(f"drain={drain!r}: must be a finite number of seconds from 0")
+
+
+def closing_times(count: int, drain: float) -> list[float]:
+    """Return after how many seconds each of so many clients is closed, evenly spread over `drain`.
+
+    Closed all at once, they would all come back at once, to whoever takes our place.
+    """
+    return [drain * i / count for i in range(count)]

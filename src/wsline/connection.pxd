@@ -15,11 +15,10 @@ cdef int64_t _NO_LIMIT
 cdef class Connection(Sending):
     cdef readonly int exit
     cdef readonly object deflate
-    cdef readonly object pings
     cdef readonly int64_t opening_size
     cdef object _clock
     cdef readonly MessageReader reader
-    cdef object _keepalive, _control_rate
+    cdef object _keepalive, _control_rate, _stalls
     cdef bint _heard, _auto_pong
     cdef double _close_due, _write_due
     cdef object _unacknowledged

@@ -10,12 +10,11 @@ from typing import Any, Final
 from .errors import (
     KeepaliveTimeout,
     LocalProtocolError,
-    RemoteProtocolError,
     UnreadPongs,
     Violation,
     WriteTimeout,
 )
-from .liveness import BURST, NEVER, ControlRate, Keepalive, PingLedger
+from .liveness import BURST, NEVER, ControlRate, Keepalive, Stalls
 from .options import Options
 from .sending import Sending
 from .spec import MAX_CLOSE_REASON, CloseCode, DeflateParameters, Opcode, Role, State
@@ -69,12 +68,12 @@ class Connection(Sending):
         Sending.__init__(self, role, options, output, MessageSender(role, output, generate_mask))
         self.exit = int(Exit.NONE)
         self.deflate: DeflateParameters | None = None
-        self.pings = PingLedger()
         self.opening_size = 0
         self._clock = clock
         self.reader = MessageReader(role, options)
         self._keepalive: Keepalive | None = None
         self._control_rate: ControlRate | None = None
+        self._stalls = Stalls()
         self._heard = False
         self._close_due = NEVER
         self._write_due = NEVER
@@ -82,10 +81,6 @@ class Connection(Sending):
         self._auto_pong = options.auto_pong
         self._held_pong: bytes | None = None
         self._held_pongs = 0
-
-    def _latency(self) -> float | None:
-        latency: float | None = self.pings.latency
-        return latency
 
     def _move(self, happened: Input) -> None:
         self.state = int(next_state(State(self.state), happened))
@@ -186,10 +181,7 @@ class Connection(Sending):
             self.end(None)
 
     def _blame_peer(self, error: LocalProtocolError) -> None:
-        remote = RemoteProtocolError(error.violation, error.sentence)
-        remote.limit = error.limit
-        remote.__cause__ = error.__cause__
-        self.fail(remote, error.close_code)
+        self.fail(error.of_peer(), error.close_code)
 
     def _act_on_control(self, events: list[Any]) -> None:
         self.reader.saw_control = False
@@ -354,6 +346,11 @@ class Connection(Sending):
         """
         if not is_reading:
             self._heard = True
+        if self._heard:
+            self._stalls.forget()
+        due = self.deadline
+        if due is not None:
+            self._put_off(now, self._stalls.excuse(now - due))
         if now >= self._write_due:
             self.end(
                 WriteTimeout(
@@ -367,11 +364,22 @@ class Connection(Sending):
         elif self._keepalive is not None:
             self._keep_alive(self._keepalive, now)
 
+    def _put_off(self, now: float, seconds: float) -> None:
+        """Put off what would end the connection now."""
+        if not seconds:
+            return
+        if self._keepalive is not None:
+            self._keepalive.put_off(now, seconds)
+        if now >= self._write_due:
+            self._write_due = now + min(seconds, self.options.write_timeout or seconds)
+        if now >= self._close_due:
+            self._close_due = now + min(seconds, self.options.close_timeout)
+
     def _keep_alive(self, keepalive: Keepalive, now: float) -> None:
         if keepalive.is_lost(now, self._heard):
             error = KeepaliveTimeout(
                 f"the peer answered no ping for {self.options.ping_timeout} s"
-                f" (options ping_interval, ping_timeout)"
+                f" (options ping_interval, ping_timeout){self._stalls.told()}"
             )
             self.fail(error, CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         elif keepalive.is_ping_due(now):

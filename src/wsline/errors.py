@@ -251,6 +251,13 @@ class ProtocolError(WebSocketError):
 class LocalProtocolError(ProtocolError):
     """This side broke a rule; nothing was sent."""
 
+    def of_peer(self) -> "RemoteProtocolError":
+        """Return the same as the fault of the peer."""
+        error = RemoteProtocolError(self.violation, self.sentence)
+        error.limit = self.limit
+        error.__cause__ = self.__cause__
+        return error
+
 
 class RemoteProtocolError(ProtocolError):
     """The peer broke a rule; the connection was failed with `close_code`."""

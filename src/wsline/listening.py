@@ -15,6 +15,7 @@ from .options import ServerOptions
 
 __all__ = [
     "EXHAUSTED",
+    "FIRST_PAUSE",
     "LOG_INTERVAL",
     "MOST_ACCEPTED",
     "PAUSE",
@@ -29,9 +30,11 @@ logger: Final = logging.getLogger("wsline")
 # Accepted in a row; a flood of connections must not starve those there are.
 MOST_ACCEPTED: Final = 64
 
-# Out of descriptors or memory: trying again at once would only spin. So long it waits, and so often it tells.
+# Out of descriptors or memory: trying again at once would only spin. So long it waits at most (twice as long
+# each time, for what was accepted may be gone already and leave its descriptor), and so often it tells.
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PAUSE: Final = 1.0
+FIRST_PAUSE: Final = 0.05
 LOG_INTERVAL: Final = 10.0
 
 ListenOptions = ServerOptions | HTTPOptions

@@ -5,12 +5,15 @@ from typing import Any, Final, NamedTuple
 
 from .errors import InvalidState
 
-__all__ = ["BURST", "ControlRate", "Keepalive", "PingLedger", "PingRecord"]
+__all__ = ["BURST", "ControlRate", "Keepalive", "PingLedger", "PingRecord", "Stalls"]
 
 NEVER: Final = math.inf
 
 # So many seconds a peer may save up what it has not used of its rate of control frames.
 BURST: Final = 10.0
+
+# A deadline that is noticed later than this was missed: our own loop stood still.
+_LATE: Final = 0.1
 
 # So many pings are kept that nobody awaits, and so many that somebody does.
 _MOST_RECORDS: Final = 64
@@ -151,6 +154,11 @@ class Keepalive:
         """When there is something to decide."""
         return min(self._ping_at, self._lost_at)
 
+    def put_off(self, now: float, seconds: float) -> None:
+        """Give a peer that would be lost now so much more time, but no more than `timeout`."""
+        if now >= self._lost_at:
+            self._lost_at = now + min(seconds, self._timeout)
+
     def is_lost(self, now: float, heard: bool) -> bool:
         """Decide whether the peer is lost.
 
@@ -192,3 +200,37 @@ class ControlRate:
         self._left = min(self._rate * BURST, self._left + (now - self._at) * self._rate) - count
         self._at = now
         return self._left >= 0
+
+
+class Stalls:
+    """How long our own loop stood still: that does not count against the peer.
+
+    What the peer has sent or taken meanwhile is noticed only when the loop goes on. So what is due then is
+    put off, by as long as the loop stood still; once, or a loop that always is late would never judge.
+
+    Attributes:
+        seconds: how long it stood still since the peer was heard.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._is_used = False
+
+    def forget(self) -> None:
+        """Note that the peer was heard."""
+        self.seconds = 0.0
+        self._is_used = False
+
+    def excuse(self, late: float) -> float:
+        """Note that a deadline was noticed `late` seconds late; returns how long to put off what is due."""
+        if late <= _LATE:
+            return 0.0
+        self.seconds += late
+        if self._is_used:
+            return 0.0
+        self._is_used = True
+        return late
+
+    def told(self) -> str:
+        """Return what an exception says of it; nothing, if there was none."""
+        return f"; our own loop stood still for {self.seconds:.1f} s meanwhile" if self.seconds else ""

@@ -41,15 +41,9 @@ from .origin_rules import ANY, ORIGINS, SAME_HOST, OriginRule
 from .spec import SUPPORTED_VERSIONS
 
 __all__ = [
-    "ANY",
-    "BINARY_TYPES",
-    "SAME_HOST",
-    "ClientOptions",
-    "HeadOptions",
-    "Options",
-    "OriginRule",
+    "ANY", "BINARY_TYPES", "SAME_HOST", "ClientOptions", "HeadOptions", "Options", "OriginRule",
     "ServerOptions",
-]
+]  # fmt: skip
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB

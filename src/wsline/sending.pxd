@@ -10,7 +10,7 @@ cdef int64_t _NO_LIMIT
 
 
 cdef class Sending:
-    cdef readonly object role, options
+    cdef readonly object role, options, pings
     cdef readonly int64_t held_above
     cdef object _backlog
     cdef readonly Output output

@@ -7,6 +7,7 @@ from . import closing
 from .backlog import Backlog, Message
 from .bounds import too_slow
 from .errors import CloseInfo, ConnectionClosed, InvalidState
+from .liveness import PingLedger
 from .options import Options
 from .spec import Role, State
 from .wire.close import Close
@@ -49,6 +50,7 @@ class Sending:
         self.role = role
         self.options = options
         self.held_above = _NO_LIMIT if options.held_above is None else options.held_above
+        self.pings = PingLedger()
         self._backlog: Backlog | None = None
         self.output = output
         self.state = int(State.CONNECTING)
@@ -210,11 +212,7 @@ class Sending:
             is_terminated,
             overdue,
         )
-        return replace(info, latency=self._latency(), unsent=self._unsent)
-
-    def _latency(self) -> float | None:
-        """Return the last round-trip time of a ping, in seconds."""
-        return None
+        return replace(info, latency=self.pings.latency, unsent=self._unsent)
 
     def _note_unsent(self, is_end: bool) -> None:
         """Count what will not be sent any more: what is kept back or waits for its turn; at the end all."""

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
-from wsline import ConnectionClosedError, connect
+from wsline import ConnectionClosedError, State, WebSocket, connect
 
 # These are about the loop of the process, not about ours.
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -93,6 +95,53 @@ async def test_a_signal_closes_gracefully(number: signal.Signals, loop: str) -> 
     assert output.split() == ["handled", "closed"]
     assert errors == ""
     assert process.returncode == 0
+
+
+DRAIN = """
+server.run(drain=0.5)
+"""
+
+
+async def test_clients_are_closed_one_after_the_other_where_that_is_asked_for() -> None:
+    """The listening socket goes at once, the clients over half a second."""
+    with running(PROGRAM + DRAIN) as (process, url):
+        clients = [await connect(url) for _ in range(10)]
+        closings = [asyncio.ensure_future(when_closed(each)) for each in clients]
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait(closings, return_when=asyncio.FIRST_COMPLETED)
+        with pytest.raises(OSError):
+            await connect(url)
+        times = sorted([await each - began for each in closings])
+        output, errors = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
+    assert {each.close_code for each in clients} == {1001}
+    assert 0.4 < times[-1] < 5
+    assert times[5] - times[0] > 0.15
+    assert sum(later - earlier > 0.02 for earlier, later in pairwise(times)) >= 5
+    assert output.split() == [*["handled"] * 10, "closed"]
+    assert (errors, process.returncode) == ("", 0)
+
+
+async def when_closed(ws: WebSocket) -> float:
+    await ws.wait_closed()
+    return time.monotonic()
+
+
+async def test_while_it_drains_a_second_signal_waits_for_nobody() -> None:
+    with running(PROGRAM + DRAIN.replace("0.5", "60")) as (process, url):
+        clients = [await connect(url) for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        await clients_gone(clients, 1)
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
+        await clients_gone(clients, 3)
+    assert (errors, process.returncode) == ("", 0)
+
+
+async def clients_gone(clients: list[WebSocket], count: int) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while sum(each.ready_state is State.CLOSED for each in clients) < count:
+            await asyncio.sleep(0.005)
 
 
 async def test_a_second_signal_waits_for_nobody() -> None:

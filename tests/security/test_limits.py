@@ -55,6 +55,9 @@ ELSEWHERE = {
     "max_queue": ("aio/test_flow.py", "is_full"),
     "high_water": ("doors/test_flow.py", "test_an_awaited_send_waits_for_the_peer"),
     "backlog": ("test_listening.py", "backlog"),
+    "max_topic_length": ("test_topics.py", "test_the_length_is_an_option"),
+    "max_topics_per_connection": ("test_topics.py", "test_the_limit_of_each"),
+    "max_topics": ("test_topics.py", "test_the_limit_of_all"),
     "max_redirects": ("doors/test_redirects.py", "max_redirects"),
     "max_topic_length": ("aio/test_publishing.py", "max_topic_length"),
     "max_topics_per_connection": ("test_topics.py", "max_topics_per_connection"),
@@ -92,6 +95,17 @@ def test_every_limit_is_tested() -> None:
     assert missing == {"ping_timeout"} - set(TIMES)
     for place, name in ELSEWHERE.values():
         assert name in (HERE / place).read_text(), f"{name} is gone from {place}"
+
+
+def test_the_page_tells_the_defaults() -> None:
+    """The table of docs/threat-model.md has every limit, and its default."""
+    page = (HERE.parent / "docs/threat-model.md").read_text()
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE)
+    assert dict(rows) == {name: shown(default) for name, default in DEFAULTS.items()}
+
+
+def shown(default: Any) -> str:
+    return f"{default:,}" if isinstance(default, int) else str(default).removesuffix(".0")
 
 
 def limits_of(served: Served) -> dict[str, int]:

@@ -674,3 +674,20 @@ def test_who_is_accepted_at_the_last_moment_is_refused() -> None:
         until(lambda: not server._openings)
         with server._lock:
             server.state = ServerState.RUNNING
+
+
+def test_clients_are_closed_one_after_the_other_where_that_is_asked_for() -> None:
+    with serving(echo) as (server, url):
+        clients = [connect(url) for _ in range(5)]
+        began = time.monotonic()
+        server.close(drain=0.5)
+        times = []
+        for each in clients:
+            with pytest.raises(ConnectionClosedOK):
+                each.recv(timeout=DEADLINE)
+            assert each.close_code == 1001
+        assert server.wait_closed(DEADLINE)
+        times.append(time.monotonic() - began)
+        assert 0.35 < times[-1] < 5
+    with pytest.raises(ValueError, match="drain=-1"):
+        server.close(drain=-1)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .. import listening
-from ..listening import EXHAUSTED, LOG_INTERVAL, MOST_ACCEPTED, PAUSE, ListenOptions, must_resolve
+from ..listening import (
+    EXHAUSTED,
+    FIRST_PAUSE,
+    LOG_INTERVAL,
+    MOST_ACCEPTED,
+    PAUSE,
+    ListenOptions,
+    must_resolve,
+)
 from . import reactor
 from .channel import Channel
 from .reactor import SocketChannel, reactor_of
@@ -130,6 +138,7 @@ class Acceptor:
         self._on_accepted = on_accepted
         self._pause: asyncio.TimerHandle | None = None
         self._log_at = 0.0
+        self._patience = FIRST_PAUSE
         loop.add_reader(sock.fileno(), self._accept)
 
     def _accept(self) -> None:
@@ -143,6 +152,7 @@ class Acceptor:
                     raise
                 self._pause_for(error)
                 return
+            self._patience = FIRST_PAUSE
             self._on_accepted(sock)
             if self._sock.fileno() < 0:
                 return  # closed meanwhile
@@ -153,7 +163,8 @@ class Acceptor:
             self._log_at = now + LOG_INTERVAL
             logger.error("cannot accept a connection, trying again every %s s: %s", PAUSE, error)
         self._loop.remove_reader(self._sock.fileno())
-        self._pause = self._loop.call_later(PAUSE, self._go_on)
+        self._pause = self._loop.call_later(min(self._patience, PAUSE), self._go_on)
+        self._patience = min(2 * self._patience, PAUSE)
 
     def _go_on(self) -> None:
         self._pause = None

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Final, Self, Unpack
 
 from ..checks import FLAG, Check, require
-from ..clients import Clients
+from ..clients import Clients, check_drain, closing_times
 from ..errors import HandshakeError
 from ..handshake.deflate import Verdict
 from ..handshake.http1 import Request
@@ -122,6 +122,7 @@ class WebSocketServer(Publishing, Service):
         self.clients: set[WebSocket] = set()
         self._host = host
         self._port = port or 0
+        self._run_drain = 0.0
         self._server = server
         self._listener: Listener | None = None
         self._handlers = None if handler is None else Handlers(handler, self._check_closed)
@@ -162,14 +163,24 @@ class WebSocketServer(Publishing, Service):
         self._tell("listening")
         return self
 
-    def run(self, *, loop_factory: LoopFactory | None = None, workers: int | None = None) -> None:
-        """Run a loop with this server until SIGINT or SIGTERM, or several in processes: see `Service.run`.
+    def run(
+        self, *, drain: float = 0.0, loop_factory: LoopFactory | None = None, workers: int | None = None
+    ) -> None:
+        """Run a loop with this server until SIGINT or SIGTERM, then `close` it: see `Service.run`.
+
+        Args:
+            drain: see `close`.
+            loop_factory, workers: see `Service.run`.
 
         Raises:
             RuntimeError: it has no port of its own.
+            OSError: the address cannot be listened at.
+            TypeError, ValueError: bad `drain`.
         """
+        check_drain(drain)
         if self._listener is None:
             raise RuntimeError("this server does not listen: run the HTTP server that it belongs to")
+        self._run_drain = drain
         Service.run(self, loop_factory=loop_factory, workers=workers)
 
     async def _retire(self) -> None:
@@ -178,21 +189,31 @@ class WebSocketServer(Publishing, Service):
         while self._openings:
             # They have been accepted, so they are served; `handshake_timeout` bounds this.
             await asyncio.sleep(_LOOK_UP)
-        self.close(CloseCode.SERVICE_RESTART)
+        self.close(CloseCode.SERVICE_RESTART, drain=self._run_drain)
+
+    def _stop(self) -> None:
+        self.close(drain=self._run_drain)
 
     def close(
-        self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, close_clients: bool = True
+        self,
+        code: int = CloseCode.GOING_AWAY,
+        reason: str = "",
+        *,
+        close_clients: bool = True,
+        drain: float = 0.0,
     ) -> None:
         """Stop: accept nothing more, answer 503 to handshakes on their way, and close the clients.
 
         Args:
             code, reason: for the clients' close frames.
             close_clients: `False`: leave the clients as they are, as `ws` does.
+            drain: so many seconds the closing is spread over, that they do not all come back at once.
 
         Raises:
-            TypeError, ValueError: bad code or reason; nothing was changed.
+            TypeError, ValueError: bad code, reason or time; nothing was changed.
         """
         check_close(code, reason)
+        check_drain(drain)
         if self.state != ServerState.RUNNING:
             return
         self.state = ServerState.CLOSING
@@ -200,8 +221,12 @@ class WebSocketServer(Publishing, Service):
             self._listener.close()
         self._openings.abort()
         if close_clients:
-            for websocket in self._open:
-                websocket.close(code, reason)
+            clients = tuple(self._open)
+            for websocket, seconds in zip(clients, closing_times(len(clients), drain), strict=True):
+                if seconds:
+                    asyncio.get_running_loop().call_later(seconds, websocket.close, code, reason)
+                else:
+                    websocket.close(code, reason)
         self._check_closed()
 
     def _cut(self) -> None:

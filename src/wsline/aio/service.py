@@ -134,7 +134,7 @@ class Service(EventSource):
         await self.start()
         if worker is not None:
             # Some send SIGTERM to the supervisor and to each worker: twice is as good as once.
-            loop.add_signal_handler(signal.SIGTERM, self.close)
+            loop.add_signal_handler(signal.SIGTERM, self._stop)
             loop.add_signal_handler(signal.SIGUSR1, self._on_retired)
             loop.add_signal_handler(signal.SIGUSR2, self._cut)
             worker.tell_ready()
@@ -148,9 +148,13 @@ class Service(EventSource):
 
     def _on_signal(self) -> None:
         if self.state == ServerState.RUNNING:
-            self.close()
+            self._stop()
         else:
             self._cut()
+
+    def _stop(self) -> None:
+        """Begin to stop: a signal asks for it."""
+        self.close()
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed: its connections are gone and its handlers have returned."""

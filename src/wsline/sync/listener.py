@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .. import listening
 from ..agenda import NEVER
-from ..listening import EXHAUSTED, LOG_INTERVAL, MOST_ACCEPTED, PAUSE, must_resolve
+from ..listening import EXHAUSTED, FIRST_PAUSE, LOG_INTERVAL, MOST_ACCEPTED, PAUSE, must_resolve
 from ..options import ServerOptions
 from . import loop
 from .loop import READ, Served, clock
@@ -50,6 +50,7 @@ class Acceptor(Served):
         self._on_gone = on_gone
         self._paused_until: float | None = None
         self._log_at = -NEVER
+        self._patience = FIRST_PAUSE
         self._is_closed = False
         self._gone = threading.Event()
         self._loop = loop.enter()
@@ -79,11 +80,13 @@ class Acceptor(Served):
                     raise
                 self._pause_for(error)
                 return
+            self._patience = FIRST_PAUSE
             self._on_accepted(sock)
 
     def _pause_for(self, error: OSError) -> None:
         now = clock()
-        self._paused_until = now + PAUSE
+        self._paused_until = now + min(self._patience, PAUSE)
+        self._patience = min(2 * self._patience, PAUSE)
         self._loop.attend(self)
         if now >= self._log_at:
             self._log_at = now + LOG_INTERVAL

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Unpack
 
-from ..clients import Clients
+from ..clients import Clients, check_drain, closing_times
 from ..errors import ConnectionClosed
 from ..keywords import ServerKeywords
 from ..listening import check_place
@@ -106,6 +106,7 @@ class WebSocketServer(Publishing):
         self._open: Clients[WebSocket] = Clients(self.options)
         self._hub = Hub(self.options, self._lock)
         self._waits_for_threads = True
+        self._run_drain = 0.0
 
     def start(self) -> "WebSocketServer":
         """Begin to listen, and to serve in the background.
@@ -135,13 +136,18 @@ class WebSocketServer(Publishing):
             self.shutdown()
             raise
 
-    def run(self) -> None:
+    def run(self, *, drain: float = 0.0) -> None:
         """Serve until SIGINT or SIGTERM, then close gracefully. A second signal waits for no handler.
+
+        Args:
+            drain: see `close`.
 
         Raises:
             OSError: the address cannot be listened at.
-            ValueError: this is not the main thread: only that one gets signals.
+            TypeError, ValueError: bad `drain`; or this is not the main thread: only that one gets signals.
         """
+        check_drain(drain)
+        self._run_drain = drain
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number in before:
@@ -157,7 +163,7 @@ class WebSocketServer(Publishing):
 
     def _obey_signal(self) -> None:
         if self.state == ServerState.RUNNING:
-            self.close()
+            self.close(drain=self._run_drain)
             return
         # Somebody is tired of waiting for handlers and clients.
         with self._lock:
@@ -168,18 +174,25 @@ class WebSocketServer(Publishing):
             websocket.terminate()
 
     def close(
-        self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, close_clients: bool = True
+        self,
+        code: int = CloseCode.GOING_AWAY,
+        reason: str = "",
+        *,
+        close_clients: bool = True,
+        drain: float = 0.0,
     ) -> None:
         """Stop: accept nothing more, answer 503 to handshakes on their way, begin to close the clients.
 
         Args:
             code, reason: for the clients' close frames.
             close_clients: `False`: leave the clients as they are, as `ws` does.
+            drain: so many seconds the closing of the clients is spread over, in the background.
 
         Raises:
-            TypeError, ValueError: bad code or reason; nothing was changed.
+            TypeError, ValueError: bad code, reason or time; nothing was changed.
         """
         check_close(code, reason)
+        check_drain(drain)
         with self._lock:
             if self.state != ServerState.RUNNING:
                 return
@@ -190,8 +203,14 @@ class WebSocketServer(Publishing):
         for opening in openings:
             opening.abort()
         if close_clients:
-            for websocket in clients:
-                websocket._session.begin_close(code, reason)
+            times = closing_times(len(clients), drain)
+            for websocket, seconds in zip(clients, times, strict=True):
+                if seconds:
+                    later = threading.Timer(seconds, websocket._session.begin_close, (code, reason))
+                    later.daemon = True
+                    later.start()
+                else:
+                    websocket._session.begin_close(code, reason)
 
     def wait_closed(self, timeout: float | None = None) -> bool:
         """Wait until the server is closed: its clients are gone and its handlers have returned.
