@@ -183,7 +183,8 @@ def _escape(text: str) -> str:
 def options_page() -> Iterator[str]:
     """Yield the lines of the page of all options."""
     module = importlib.import_module("wsline.options")
-    yield "# Options\n\nKeyword arguments of `connect`, `serve` and `WebSocketServer`, here and in `wsline.sync`."
+    yield "# Options\n"
+    yield "Keyword arguments of `connect`, `serve` and `WebSocketServer`, here and in `wsline.sync`."
     for name in OPTIONS:
         kind = getattr(module, name)
         yield f"\n## {name}\n"

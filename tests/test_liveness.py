@@ -5,7 +5,16 @@ import math
 import pytest
 
 from wsline.errors import InvalidState
-from wsline.liveness import NEVER, ControlRate, Keepalive, PingLedger, Stalls
+from wsline.liveness import (
+    NEVER,
+    ControlRate,
+    Keepalive,
+    PingLedger,
+    Stalls,
+    keepalive_timeout,
+    write_timeout,
+)
+from wsline.options import ServerOptions
 
 # -- the ledger
 
@@ -206,3 +215,19 @@ def test_a_rate_can_be_saved_up() -> None:
     assert rate.admits(30, 0.0)
     assert rate.admits(3, 1.0)
     assert not rate.admits(31, 1000.0)
+
+
+# -- what is told of it
+
+
+def test_the_exceptions_name_the_options_and_what_they_were() -> None:
+    options = ServerOptions(ping_timeout=7.0, write_timeout=3.0)
+    stalls = Stalls()
+    assert str(keepalive_timeout(options, stalls)) == (
+        "the peer answered no ping for 7.0 s (options ping_interval, ping_timeout)"
+    )
+    stalls.excuse(2.5)
+    assert str(keepalive_timeout(options, stalls)).endswith("our own loop stood still for 2.5 s meanwhile")
+    assert "read nothing for 3.0 s while 99 bytes waited (option write_timeout)" in str(
+        write_timeout(options, 99)
+    )

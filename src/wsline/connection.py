@@ -7,14 +7,8 @@ A door feeds it what the socket gives, sends what it puts into `output`, calls `
 from collections.abc import Callable
 from typing import Any, Final
 
-from .errors import (
-    KeepaliveTimeout,
-    LocalProtocolError,
-    UnreadPongs,
-    Violation,
-    WriteTimeout,
-)
-from .liveness import BURST, NEVER, ControlRate, Keepalive, Stalls
+from .errors import LocalProtocolError, UnreadPongs, Violation
+from .liveness import BURST, NEVER, ControlRate, Keepalive, Stalls, keepalive_timeout, write_timeout
 from .options import Options
 from .sending import Sending
 from .spec import MAX_CLOSE_REASON, CloseCode, DeflateParameters, Opcode, Role, State
@@ -352,12 +346,7 @@ class Connection(Sending):
         if due is not None:
             self._put_off(now, self._stalls.excuse(now - due))
         if now >= self._write_due:
-            self.end(
-                WriteTimeout(
-                    f"the peer read nothing for {self.options.write_timeout} s while"
-                    f" {self.output.pending()} bytes waited (option write_timeout)"
-                )
-            )
+            self.end(write_timeout(self.options, self.output.pending()))
         elif now >= self._close_due:
             self._is_overdue = self.received_close is None and self.cause is None
             self.end(None)
@@ -377,10 +366,7 @@ class Connection(Sending):
 
     def _keep_alive(self, keepalive: Keepalive, now: float) -> None:
         if keepalive.is_lost(now, self._heard):
-            error = KeepaliveTimeout(
-                f"the peer answered no ping for {self.options.ping_timeout} s"
-                f" (options ping_interval, ping_timeout){self._stalls.told()}"
-            )
+            error = keepalive_timeout(self.options, self._stalls)
             self.fail(error, CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         elif keepalive.is_ping_due(now):
             self._heard = False

@@ -3,9 +3,19 @@
 import math
 from typing import Any, Final, NamedTuple
 
-from .errors import InvalidState
+from .errors import InvalidState, KeepaliveTimeout, WriteTimeout
+from .options import Options
 
-__all__ = ["BURST", "ControlRate", "Keepalive", "PingLedger", "PingRecord", "Stalls"]
+__all__ = [
+    "BURST",
+    "ControlRate",
+    "Keepalive",
+    "PingLedger",
+    "PingRecord",
+    "Stalls",
+    "keepalive_timeout",
+    "write_timeout",
+]
 
 NEVER: Final = math.inf
 
@@ -212,6 +222,8 @@ class Stalls:
         seconds: how long it stood still since the peer was heard.
     """
 
+    __slots__ = ("_is_used", "seconds")
+
     def __init__(self) -> None:
         self.seconds = 0.0
         self._is_used = False
@@ -234,3 +246,18 @@ class Stalls:
     def told(self) -> str:
         """Return what an exception says of it; nothing, if there was none."""
         return f"; our own loop stood still for {self.seconds:.1f} s meanwhile" if self.seconds else ""
+
+
+def keepalive_timeout(options: Options, stalls: Stalls) -> KeepaliveTimeout:
+    """Return the exception for a peer that is lost."""
+    return KeepaliveTimeout(
+        f"the peer answered no ping for {options.ping_timeout} s"
+        f" (options ping_interval, ping_timeout){stalls.told()}"
+    )
+
+
+def write_timeout(options: Options, pending: int) -> WriteTimeout:
+    """Return the exception for a peer that reads nothing while so many bytes are `pending`."""
+    return WriteTimeout(
+        f"the peer read nothing for {options.write_timeout} s while {pending} bytes waited (option write_timeout)"
+    )

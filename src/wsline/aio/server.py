@@ -23,6 +23,7 @@ from .hub import Hub
 from .listener import Listener
 from .opening import Hooks
 from .openings import Openings
+from .places import check_class, check_places
 from .publishing import Publishing
 from .service import LoopFactory, Service
 from .upgrades import UpgradeSocket, take_transport
@@ -116,8 +117,8 @@ class WebSocketServer(Publishing, Service):
         require("handler", handler, _HANDLER)
         require("no_server", no_server, FLAG)
         check_place(host, port)
-        _check_places(port, server, no_server, self.options)
-        self._web_socket = _check_class(self.options.web_socket)
+        check_places(port, server, no_server, self.options)
+        self._web_socket = check_class(self.options.web_socket)
         Service.__init__(self, EVENTS)
         self.clients: set[WebSocket] = set()
         self._host = host
@@ -385,30 +386,6 @@ class WebSocketServer(Publishing, Service):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} {len(self._open)} open>"
-
-
-def _check_places(
-    port: int | None, server: HTTPServer | None, no_server: bool, options: ServerOptions
-) -> None:
-    places = (port is not None, options.sock is not None, options.unix_path is not None)
-    if sum((*places, server is not None, bool(no_server))) != 1:
-        raise TypeError(
-            'One and only one of the "port", "sock", "unix_path", "server", or "no_server" options'
-            " must be specified"
-        )
-    if server is not None and not isinstance(server, HTTPServer):
-        raise TypeError(f"server={server!r}: must be a wsline.http.HTTPServer or None")
-    if options.ssl is not None and not any(places):
-        raise TypeError("ssl: the connections are another's; give it to whoever listens")
-
-
-def _check_class(chosen: Any) -> type[WebSocket]:
-    if chosen is None:
-        return WebSocket
-    if not issubclass(chosen, WebSocket):
-        raise TypeError(f"web_socket={chosen!r}: must be a subclass of WebSocket")
-    kind: type[WebSocket] = chosen
-    return kind
 
 
 def _ip(end: Channel | WebSocket) -> str:
