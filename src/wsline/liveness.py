@@ -259,5 +259,6 @@ def keepalive_timeout(options: Options, stalls: Stalls) -> KeepaliveTimeout:
 def write_timeout(options: Options, pending: int) -> WriteTimeout:
     """Return the exception for a peer that reads nothing while so many bytes are `pending`."""
     return WriteTimeout(
-        f"the peer read nothing for {options.write_timeout} s while {pending} bytes waited (option write_timeout)"
+        f"the peer read nothing for {options.write_timeout} s while {pending} bytes waited"
+        " (option write_timeout)"
     )

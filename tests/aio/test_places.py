@@ -1,48 +1,47 @@
-"""Where handshakes come from, and what they become: what `WebSocketServer` checks of that."""
+"""The listening sockets of workers."""
 
-from typing import Any
+import errno
+import socket
+from pathlib import Path
 
 import pytest
 
-from wsline import WebSocket
-from wsline.aio.places import check_class, check_places
-from wsline.http import HTTPServer
-from wsline.options import ServerOptions
+from wsline.aio.places import can_divide, open_place
+from wsline.aio.worker import Place
 
 
-class Special(WebSocket):
-    """A class of a user."""
+def test_each_worker_has_its_own_at_one_port() -> None:
+    place = Place(host="127.0.0.1")
+    assert can_divide(place)
+    first = open_place(place, None)
+    port = first[0].getsockname()[1]
+    second = open_place(place, port)
+    try:
+        assert [each.getsockname() for each in second] == [("127.0.0.1", port)]
+        with pytest.raises(OSError, match="Address already in use") as caught:
+            open_place(Place(host="127.0.0.1", port=port), None)
+        assert caught.value.errno == errno.EADDRINUSE, "it is no other program's, by mistake"
+    finally:
+        for each in (*first, *second):
+            each.close()
 
 
-def test_one_place_is_enough() -> None:
-    check_places(0, None, False, ServerOptions())
-    check_places(None, None, True, ServerOptions())
-    check_places(None, None, False, ServerOptions(unix_path="/tmp/x"))
-    check_places(None, HTTPServer(port=0), False, ServerOptions())
+def test_all_addresses_of_a_host() -> None:
+    sockets = open_place(Place(host="localhost"), None)
+    try:
+        assert len({each.getsockname()[1] for each in sockets}) == 1
+        assert all(each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) for each in sockets)
+    finally:
+        for each in sockets:
+            each.close()
 
 
-@pytest.mark.parametrize(
-    ("port", "no_server", "options"),
-    [
-        (None, False, {}),
-        (0, True, {}),
-        (0, False, {"unix_path": "/tmp/x"}),
-        (None, True, {"unix_path": "/tmp/x"}),
-    ],
-)
-def test_none_or_two_are_refused(port: int | None, no_server: bool, options: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="One and only one of"):
-        check_places(port, None, no_server, ServerOptions(**options))
-
-
-def test_another_kind_of_server_is_refused() -> None:
-    other: Any = object()
-    with pytest.raises(TypeError, match=r"server=<object .*must be a wsline\.http\.HTTPServer"):
-        check_places(None, other, False, ServerOptions())
-
-
-def test_the_class_is_one_of_websocket() -> None:
-    assert check_class(None) is WebSocket
-    assert check_class(Special) is Special
-    with pytest.raises(TypeError, match="web_socket=<class 'int'>: must be a subclass of WebSocket"):
-        check_class(int)
+def test_what_is_shared(tmp_path: Path) -> None:
+    place = Place(unix_path=str(tmp_path / "s"))
+    assert not can_divide(place)
+    (sock,) = open_place(place, None)
+    assert sock.getsockname() == str(tmp_path / "s")
+    given = Place(sock=sock)
+    assert not can_divide(given)
+    assert open_place(given, None) == [sock]
+    sock.close()

@@ -54,9 +54,9 @@ def test_it_listens_at_one_place(places: dict[str, Any]) -> None:
             each.close()
 
 
-@pytest.mark.parametrize("port", [-1, 65536, "80"])
-def test_a_bad_port_is_named(port: Any) -> None:
-    with pytest.raises(ValueError, match=f"port={port!r}: must be 0 to 65535"):
+@pytest.mark.parametrize(("port", "kind"), [(-1, ValueError), (65536, ValueError), ("80", TypeError)])
+def test_a_bad_port_is_named(port: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=f"port={port!r}: must be an integer from 0 to 65535, or None"):
         WebSocketServer(port=port)
 
 

@@ -59,9 +59,6 @@ ELSEWHERE = {
     "max_topics_per_connection": ("test_topics.py", "test_the_limit_of_each"),
     "max_topics": ("test_topics.py", "test_the_limit_of_all"),
     "max_redirects": ("doors/test_redirects.py", "max_redirects"),
-    "max_topic_length": ("aio/test_publishing.py", "max_topic_length"),
-    "max_topics_per_connection": ("test_topics.py", "max_topics_per_connection"),
-    "max_topics": ("test_topics.py", "max_topics="),
 }
 
 

@@ -1,43 +1,45 @@
-"""What a WebSocket server is told when it is made: where its handshakes come from, and what they become."""
+"""Listening for others: the sockets of workers, opened by their supervisor."""
 
+import socket
 from typing import Any
 
-from ..options import ServerOptions
-from .http import HTTPServer
-from .websocket import WebSocket
+from .. import listening
+from ..handshake.http_options import HTTPOptions
+from ..listening import must_resolve
+from .worker import Place
 
-__all__ = ["check_class", "check_places"]
-
-
-def check_places(
-    port: int | None, server: HTTPServer | None, no_server: bool, options: ServerOptions
-) -> None:
-    """Check that a server is told where its handshakes come from, and only once.
-
-    Raises:
-        TypeError: it is not.
-    """
-    places = (port is not None, options.sock is not None, options.unix_path is not None)
-    if sum((*places, server is not None, bool(no_server))) != 1:
-        raise TypeError(
-            'One and only one of the "port", "sock", "unix_path", "server", or "no_server" options'
-            " must be specified"
-        )
-    if server is not None and not isinstance(server, HTTPServer):
-        raise TypeError(f"server={server!r}: must be a wsline.http.HTTPServer or None")
-    if options.ssl is not None and not any(places):
-        raise TypeError("ssl: the connections are another's; give it to whoever listens")
+__all__ = ["can_divide", "open_place"]
 
 
-def check_class(chosen: Any) -> type[WebSocket]:
-    """Return the class of a server's WebSockets.
+def can_divide(place: Place) -> bool:
+    """Tell whether each worker can have a listening socket of its own, among which the kernel divides."""
+    return hasattr(socket, "SO_REUSEPORT") and place.sock is None and place.unix_path is None
+
+
+def open_place(place: Place, port: int | None) -> list[socket.socket]:
+    """Open the listening sockets of a worker.
+
+    Args:
+        place: where to listen.
+        port: that of the sockets that the other workers have; `None`: this is the first.
 
     Raises:
-        TypeError: what was chosen is no subclass of `WebSocket`.
+        OSError: it cannot be listened at; the message names it.
     """
-    if chosen is None:
-        return WebSocket
-    if not issubclass(chosen, WebSocket):
-        raise TypeError(f"web_socket={chosen!r}: must be a subclass of WebSocket")
-    kind: type[WebSocket] = chosen
-    return kind
+    if port is None and can_divide(place):
+        # Without SO_REUSEPORT: it would let us share the port of another program of this user.
+        probes = _open(place, place.port, False)
+        port = probes[0].getsockname()[1]
+        for probe in probes:
+            probe.close()
+    return _open(place, place.port if port is None else port, can_divide(place))
+
+
+def _open(place: Place, port: int, reuse_port: bool) -> list[socket.socket]:
+    options = HTTPOptions(
+        sock=place.sock, unix_path=place.unix_path, backlog=place.backlog, reuse_port=reuse_port
+    )
+    addresses: list[Any] = []
+    if must_resolve(place.host, options):
+        addresses = socket.getaddrinfo(place.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return listening.open_sockets(port, options, addresses)

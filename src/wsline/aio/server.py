@@ -16,6 +16,7 @@ from ..spec import CloseCode
 from ..states import ServerState
 from ..stats import ServerStats
 from ..wire.close import check_close
+from .arguments import check_class, check_places
 from .channel import Channel
 from .handlers import Handler, Handlers
 from .http import HTTPServer
@@ -23,7 +24,6 @@ from .hub import Hub
 from .listener import Listener
 from .opening import Hooks
 from .openings import Openings
-from .places import check_class, check_places
 from .publishing import Publishing
 from .service import LoopFactory, Service
 from .upgrades import UpgradeSocket, take_transport
