@@ -149,6 +149,16 @@ def test_kept_fragments_come_apart() -> None:
         assert list(server.recv_streaming()) == [b"b", b"c", b""]
 
 
+def test_what_has_come_of_a_message_is_there_at_once() -> None:
+    with pair() as (client, server):
+        client.send("one", fin=False)
+        client.ping(timeout=5)
+        stream = server.recv_streaming(timeout=5)
+        assert next(stream) == "one"
+        client.send("two")
+        assert list(stream) == ["two"]
+
+
 def test_until_its_end_nobody_else_receives() -> None:
     with pair() as (client, server):
         stream = server.recv_streaming(timeout=5)

@@ -132,16 +132,16 @@ def test_ill_formed_text_is_mended_where_that_is_asked_for() -> None:
 def test_a_message_that_has_begun_goes_on_in_fragments() -> None:
     reader = new_reader()
     feed(reader, build(TEXT, b"a", fin=False) + build(CONTINUATION, b"b", fin=False))
-    reader.stream_next()
-    assert shown(feed(reader, build(CONTINUATION, b"c", fin=False))) == [("abc", False)]
+    assert shown(reader.stream_next()) == [("ab", False)]
+    assert shown(feed(reader, build(CONTINUATION, b"c", fin=False))) == [("c", False)]
     assert shown(feed(reader, build(CONTINUATION, b"d"))) == [("d", True)]
 
 
 def test_kept_fragments_come_first_when_the_rest_is_streamed() -> None:
     reader = keeping()
     feed(reader, fragmented(BINARY, b"a", b"b", b"")[:-2])
-    reader.stream_next()
-    assert shown(feed(reader, build(CONTINUATION, b"c"))) == [(b"a", False), (b"b", False), (b"c", True)]
+    assert shown(reader.stream_next()) == [(b"a", False), (b"b", False)]
+    assert shown(feed(reader, build(CONTINUATION, b"c"))) == [(b"c", True)]
 
 
 def test_large_frames_come_in_pieces() -> None:
@@ -198,6 +198,32 @@ def test_a_server_unmasks_fragments() -> None:
     data = build(BINARY, b"masked", fin=False, key=key) + build(CONTINUATION, b" too", key=key)
     assert shown(feed(reader, data)) == [(b"masked", False), (b" too", True)]
     assert reader.bytes_read == len(data)
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_what_has_come_of_a_message_is_there_at_once(opcode: int) -> None:
+    reader = new_reader()
+    assert feed(reader, build(opcode, b"one", fin=False) + build(CONTINUATION, b"two", fin=False)) == []
+    begun = b"onetwo" if opcode == BINARY else "onetwo"
+    assert shown(reader.stream_next()) == [(begun, False)]
+    last = b"end" if opcode == BINARY else "end"
+    assert shown(feed(reader, build(CONTINUATION, b"end"))) == [(last, True)]
+    assert feed(reader, build(TEXT, b"whole")) == ["whole"]
+
+
+def test_half_a_character_of_what_has_come_goes_on_with_the_next() -> None:
+    reader = new_reader()
+    feed(reader, build(TEXT, b"a\xc3", fin=False))
+    assert shown(reader.stream_next()) == [("a", False)]
+    assert shown(feed(reader, build(CONTINUATION, b"\xa9"))) == [("é", True)]
+
+
+def test_what_has_come_of_a_frame_is_not_there_before_its_end() -> None:
+    reader = new_reader()
+    frame = build(BINARY, b"abcdef", fin=False)
+    feed(reader, frame[:-2])
+    assert reader.stream_next() == []
+    assert shown(feed(reader, frame[-2:])) == [(b"abcdef", False)]
 
 
 # -- taken one by one

@@ -37,10 +37,18 @@ class FragmentStream:
         waiter = session.queue.poll(self)
         if session.queue.holder is None:
             session.queue.hold(self)
-            if waiter is not None:
-                # What waits in the queue is whole already.
-                session.connection.reader.stream_next()
+            # What waits in the queue is whole already.
+            if waiter is not None and self._begin():
+                session.queue.leave(self)
+                return None
         return waiter
+
+    def _begin(self) -> bool:
+        """Ask for fragments; return whether there are some already."""
+        queue = self.session.queue
+        for fragment in self.session.connection.reader.stream_next():
+            queue.put(fragment)
+        return queue.has_messages()
 
     def take(self) -> Any:
         """Return the next fragment; after the last one others may receive again."""

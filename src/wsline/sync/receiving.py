@@ -94,8 +94,7 @@ class Receiving(Consumer):
             events = control_only(events)
         for event in events:
             if isinstance(event, _MESSAGES):
-                self._messages.append(event)
-                self._size += len(event) + MESSAGE_COST
+                self._put(event)
             elif type(event) is Pong:
                 _tell(event.answered)
         if self._messages:
@@ -151,7 +150,8 @@ class Receiving(Consumer):
                 self.holder = stream
                 if not self._messages:
                     # What waits here is whole already.
-                    self.connection.reader.stream_next()
+                    for fragment in self.connection.reader.stream_next():
+                        self._put(fragment)
             try:
                 self._wait_for_message(timeout)
             except BaseException:
@@ -193,6 +193,10 @@ class Receiving(Consumer):
             raise TimeoutError(f"no message came within {timeout} s (recv timeout)")
         if not self._messages:
             raise self.connection.closed_error()
+
+    def _put(self, message: Message) -> None:
+        self._messages.append(message)
+        self._size += len(message) + MESSAGE_COST
 
     def _take(self) -> Message:
         message = self._messages.popleft()

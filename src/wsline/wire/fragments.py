@@ -100,6 +100,22 @@ class Splitter:
         self._errors = "replace" if lenient else "strict"
         self._parts: list[bytes] = []
 
+    def stream(self, begun: Assembly | None, is_text: bool) -> list[Any]:
+        """Deliver `Fragment`s from now on; return what is there already.
+
+        Args:
+            begun: what has come of a message, if it stands between two frames.
+            is_text: that is text.
+        """
+        self.streams = True
+        events: list[Any] = []
+        if begun is not None:
+            events += [Fragment(part, False) for part in self._parts]
+            self._parts = []
+            if begun.length:
+                self._deliver(begun, is_text, False, events)
+        return events
+
     def end_frame(self, assembly: Assembly, is_text: bool, fin: bool, events: list[Any]) -> bool:
         """Take a frame whose payload is complete; return whether it was taken."""
         if self.streams:

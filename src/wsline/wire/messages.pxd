@@ -63,7 +63,7 @@ cdef class MessageReader:
     @cython.locals(is_text=cython.bint, fin=cython.bint, is_taken=cython.bint)
     cdef void _end_frame(self, list events) except *
     cpdef split(self)
-    cpdef void stream_next(self) except *
+    cpdef list stream_next(self)
     cpdef drop(self)
 
 

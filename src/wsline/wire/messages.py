@@ -329,11 +329,11 @@ class MessageReader:
             self.splitter = Splitter(self._lenient)
         return self.splitter
 
-    def stream_next(self) -> None:
-        """Add the next message, or what is to come of the one that has begun, as `Fragment`s."""
-        self.split().streams = True
-        # No message is whole at once: the splitter sees each.
-        self._max_whole = -1
+    def stream_next(self) -> list[Any]:
+        """Add the next message, or the one that has begun, as `Fragment`s; return what is there of it."""
+        self._max_whole = -1  # no message is whole at once: the splitter sees each
+        begun = self._assembly if self._opcode and not self._in_frame else None
+        return self.split().stream(begun, self._opcode == _TEXT)
 
     def drop(self) -> None:
         """Forget what is incomplete, and read nothing more."""
