@@ -41,6 +41,10 @@ def lay_out(place: Path) -> None:
     shutil.copy(DOCS / "conf.py", place)
     for page in place.glob("*.md"):
         page.write_text(_LINK.sub(_local_link, page.read_text()))
+    index = place / "index.md"
+    listed = re.findall(r"^[\w-]+$", index.read_text(), re.MULTILINE)
+    others = sorted({page.stem for page in place.glob("*.md")} - {*listed, "index"})
+    index.write_text(index.read_text().replace("coming-from\n", "\n".join([*others, "coming-from\n"])))
     (place / "reference").mkdir()
     for name, title in MODULES.items():
         (place / "reference" / f"{name}.md").write_text("\n".join(reference(name, title)))
