@@ -10,11 +10,11 @@ import pytest
 from wsline import HandshakeError, InvalidStatus, Response
 from wsline.cli.client import CONNECT_FAILED, add_client_options, explain, refuse, settings_of, shown_url
 from wsline.cli.usage import USAGE
-from wsline.handshake import hints
+from wsline.handshake import hints, tls
 from wsline.handshake.tls import tls_error
 from wsline.options import ClientOptions
 
-PYTHON = re.compile(r"\w=|\w\(|async |option |`|see body")
+PYTHON = re.compile(r"\w=|\w\(|async |option |`|see body|__|context|_")
 
 
 def settings(*words: str) -> dict[str, Any]:
@@ -97,9 +97,13 @@ def test_failures_are_told_in_the_words_of_the_command(error: Exception, told: s
 def test_no_advice_speaks_python() -> None:
     texts = [hints.NOT_A_WEBSOCKET, *hints._BY_STATUS.values(), *hints._BY_CLASS.values()]
     failures = [explain(HandshakeError("x", hint=text)) for text in texts]
-    for code in (18, 19, 20, 62, 64):
+    for code in (*tls._CERTIFICATE, 1):
         error = OSError("x")
         error.verify_message, error.verify_code = "bad", code  # type: ignore[attr-defined]
+        failures.append(explain(tls_error(error, "example.org")))
+    for name in tls._ALERTS:
+        error = OSError("x")
+        error.reason = f"TLSV1_ALERT_{name}"  # type: ignore[attr-defined]
         failures.append(explain(tls_error(error, "example.org")))
     for text in failures:
         assert PYTHON.search(text) is None, text
