@@ -109,7 +109,11 @@ async def program(text: str, workers: int) -> AsyncIterator[Program]:
 @asynccontextmanager
 async def command(*words: str) -> AsyncIterator[Program]:
     """Run a command, and kill all that it has started."""
-    process = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=STDOUT, start_new_session=True)
+    # Unbuffered, the lines of several processes would be mixed.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=PIPE, stderr=STDOUT, start_new_session=True, env=environment
+    )
     running = Program(process)
     try:
         yield running
