@@ -10,7 +10,7 @@ CHECKED := $(wildcard src tests bench examples docs)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick attack \
-        bench bench-deflate bench-quick instructions coverage screenshots docs format clean
+        bench bench-deflate bench-scale bench-quick instructions coverage screenshots docs format clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -69,6 +69,9 @@ bench: env $(STAMPS)/bench $(STAMPS)/bench-system $(STAMPS)/bench-node  ## the f
 
 bench-deflate: env $(STAMPS)/bench $(STAMPS)/bench-system $(STAMPS)/bench-node  ## compressed messages; takes BENCH, too
 	$(PY) bench/deflate.py $(BENCH)
+
+bench-scale: env  ## what topics cost, in one process and over Redis and NATS
+	$(PY) bench/scale.py $(BENCH)
 
 coverage: $(STAMPS)/pure $(STAMPS)/interop  ## line and branch coverage, of the pure-Python twin
 	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m coverage run -m pytest
