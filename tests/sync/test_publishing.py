@@ -132,3 +132,10 @@ def test_a_server_that_does_not_run_has_none() -> None:
     server = WebSocketServer(follow, port=0)
     assert server.publish("news", "x") == 0
     assert (len(server.topics), len(server.subscribers("news"))) == (0, 0)
+
+
+def test_a_backplane_needs_a_loop() -> None:
+    url = "redis://user:secret@127.0.0.1"
+    with pytest.raises(TypeError, match=r"needs an event loop, that is wsline\.serve") as caught:
+        WebSocketServer(follow, port=0, backplane=url)
+    assert "secret" not in str(caught.value)

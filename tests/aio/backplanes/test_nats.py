@@ -9,6 +9,7 @@ import pytest
 
 from tests.aio.backplanes.brokers import NATSBroker
 from tests.doors.door import until
+from wsline import BackplaneUnavailable, WebSocketServer
 from wsline.aio.backplanes.nats import NATSAdapter
 from wsline.backplane import Backplane
 
@@ -77,3 +78,24 @@ async def test_our_own_close_is_no_loss(broker: NATSBroker) -> None:
     broker.kill()
     await until(lambda: lost)
     await other.close()
+
+
+class GuardedBroker(NATSBroker):
+    """NATS that asks for a password."""
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--user", "user", "--pass", "secret"]
+
+
+async def test_a_password(tmp_path: Path) -> None:
+    broker = GuardedBroker(tmp_path)
+    await broker.start()
+    try:
+        async with WebSocketServer(port=0, backplane=f"nats://user:secret@127.0.0.1:{broker.port}") as server:
+            assert server.backplane_health.connected
+        wrong = WebSocketServer(port=0, backplane=f"nats://user:guess@127.0.0.1:{broker.port}")
+        with pytest.raises(BackplaneUnavailable, match="Authorization Violation") as caught:
+            await wrong.start()
+        assert "guess" not in str(caught.value)
+    finally:
+        broker.kill()

@@ -10,6 +10,7 @@ import redis.asyncio
 import redis.exceptions
 
 from tests.aio.backplanes.brokers import RedisBroker
+from tests.certificates import Authority, Certificate
 from tests.doors.door import DEADLINE, until
 from wsline.aio.backplanes.redis import RedisAdapter
 from wsline.backplane import Backplane
@@ -103,3 +104,47 @@ async def test_a_flood_leaves_the_loop_its_turns(broker: RedisBroker) -> None:
     counting.cancel()
     assert turns > 30
     await one.adapter.close()
+
+
+class TLSBroker(RedisBroker):
+    """Redis that speaks TLS only."""
+
+    def __init__(self, folder: Path, certificate: Certificate) -> None:
+        super().__init__(folder)
+        self._certificate = certificate
+
+    def make_url(self) -> str:
+        return f"rediss://localhost:{self.port}"
+
+    def command(self) -> list[str]:
+        files = ["--tls-cert-file", str(self._certificate.path), "--tls-key-file", str(self._certificate.key)]
+        tls = ["--tls-port", str(self.port), *files, "--tls-auth-clients", "no"]
+        return [
+            "redis-server",
+            "--port",
+            "0",
+            *tls,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+
+
+async def test_tls_verifies_the_broker(tmp_path: Path, authority: Authority, at_home: Certificate) -> None:
+    broker = TLSBroker(tmp_path, at_home)
+    await broker.start()
+    try:
+        trusting = Taken(f"{broker.url}?ssl_ca_certs={authority.path}")
+        await trusting.adapter.connect()
+        await trusting.adapter.exchange(["a"], [], [("a", b"x")])
+        await until(lambda: trusting.messages)
+        await trusting.adapter.close()
+        strange = Taken(broker.url)
+        with pytest.raises(redis.exceptions.ConnectionError, match="certificate verify failed"):
+            await strange.adapter.connect()
+        await strange.adapter.close()
+    finally:
+        broker.kill()
