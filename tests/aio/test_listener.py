@@ -129,6 +129,7 @@ async def test_without_descriptors_it_pauses_and_goes_on(
     number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(listener, "PAUSE", 0.25)
+    monkeypatch.setattr(listener, "FIRST_PAUSE", 0.25)
     exhausted = OSError(number, os.strerror(number))
     fake = FakeListening("a", exhausted, exhausted, "b")
     accepted: list[Any] = []

@@ -301,3 +301,19 @@ async def test_on_a_real_loop() -> None:
     assert log[0][1] >= start + 0.01
     assert log[1][1] >= start + 0.02
     deadlines.close()
+
+
+async def test_a_flood_of_deadlines_leaves_the_loop_its_turns() -> None:
+    loop = asyncio.get_running_loop()
+    deadlines = Deadlines(loop)
+    log: list[tuple[str, float]] = []
+    consumers = [Recorder(str(i), log) for i in range(200)]
+    now = timers.clock()
+    for each in consumers:
+        deadlines.arm(each, now)
+    turns: list[int] = []
+    async with asyncio.timeout(10):
+        while len(log) < 200:
+            await asyncio.sleep(0)
+            turns.append(len(log))
+    assert {64, 128, 192} <= set(turns)

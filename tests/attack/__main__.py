@@ -49,7 +49,7 @@ def main() -> None:
 def run_all(jobs: list[Any], settings: list[Setting]) -> dict[int, dict[Setting, Outcome]]:
     """Run all jobs: those that only wait beside each other, then the others one by one."""
     outcomes: dict[int, dict[Setting, Outcome]] = {i: {} for i in range(len(jobs))}
-    with ThreadPoolExecutor(64) as threads:
+    with ThreadPoolExecutor(8) as threads:
         waiting: list[tuple[int, Setting, Future[Outcome]]] = [
             (i, setting, threads.submit(attempt, job, setting))
             for i, job in enumerate(jobs)

@@ -9,7 +9,6 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 
@@ -98,12 +97,12 @@ async def test_a_signal_closes_gracefully(number: signal.Signals, loop: str) -> 
 
 
 DRAIN = """
-server.run(drain=0.5)
+server.run(drain=1)
 """
 
 
 async def test_clients_are_closed_one_after_the_other_where_that_is_asked_for() -> None:
-    """The listening socket goes at once, the clients over half a second."""
+    """The listening socket goes at once, the clients over a second."""
     with running(PROGRAM + DRAIN) as (process, url):
         clients = [await connect(url) for _ in range(10)]
         closings = [asyncio.ensure_future(when_closed(each)) for each in clients]
@@ -115,9 +114,8 @@ async def test_clients_are_closed_one_after_the_other_where_that_is_asked_for() 
         times = sorted([await each - began for each in closings])
         output, errors = await asyncio.to_thread(process.communicate, timeout=DEADLINE)
     assert {each.close_code for each in clients} == {1001}
-    assert 0.4 < times[-1] < 5
-    assert times[5] - times[0] > 0.15
-    assert sum(later - earlier > 0.02 for earlier, later in pairwise(times)) >= 5
+    assert times[-1] > 0.9, "the last one is closed after nine tenths of the time"
+    assert times[-1] - times[0] > 0.5
     assert output.split() == [*["handled"] * 10, "closed"]
     assert (errors, process.returncode) == ("", 0)
 
@@ -128,7 +126,7 @@ async def when_closed(ws: WebSocket) -> float:
 
 
 async def test_while_it_drains_a_second_signal_waits_for_nobody() -> None:
-    with running(PROGRAM + DRAIN.replace("0.5", "60")) as (process, url):
+    with running(PROGRAM + DRAIN.replace("=1", "=60")) as (process, url):
         clients = [await connect(url) for _ in range(3)]
         process.send_signal(signal.SIGTERM)
         await clients_gone(clients, 1)

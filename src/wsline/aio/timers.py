@@ -9,6 +9,9 @@ from .channel import Consumer
 
 __all__ = ["NEVER", "Deadlines", "clock"]
 
+# So many are called in one turn of the loop: a flood of connections comes due all at once, too.
+_MOST_DUE: Final = 64
+
 # The time in seconds; finer than the clock of some loops.
 clock: Final = time.monotonic
 
@@ -46,7 +49,10 @@ class Deadlines:
         self._timer_at = NEVER
         now = clock()
         try:
-            while (due := self._agenda.pop(now)) is not None:
+            for _ in range(_MOST_DUE):
+                due = self._agenda.pop(now)
+                if due is None:
+                    break
                 consumer, when = due
                 consumer.on_deadline(max(now, when))
         finally:
