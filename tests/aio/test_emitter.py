@@ -134,7 +134,7 @@ def test_builtins_are_listeners(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_builtin_that_does_not_tell_its_parameters_is_given_all() -> None:
-    listener = Listener(max, False, print)
+    listener = Listener("message", max, False, print)
     assert listener.arity == 255
     listener("a", "b")
     with pytest.raises(TypeError, match="not iterable"):
@@ -350,7 +350,7 @@ async def test_an_object_with_an_async_call_becomes_a_task(wrap: Callable[[Any],
 
 
 def test_the_class_of_such_an_object_is_no_coroutine_function() -> None:
-    listener = Listener(AsyncCallable, False, print)
+    listener = Listener("message", AsyncCallable, False, print)
     assert not listener.is_coroutine
     listener("a")
 

@@ -23,18 +23,20 @@ class Listener:
     It is called with as many of the event's arguments as it declares: that is looked up once, here.
 
     Args:
+        event: the name of the event.
         function: a function or a coroutine function; each call of the latter becomes a task.
         once: it is called for one event only.
         on_error: called with the exception of a task.
     """
 
-    __slots__ = ("_on_error", "arity", "function", "is_coroutine", "once")
+    __slots__ = ("_on_error", "arity", "event", "function", "is_coroutine", "once")
 
     def __init__(
-        self, function: Callable[..., Any], once: bool, on_error: Callable[[Exception], object]
+        self, event: str, function: Callable[..., Any], once: bool, on_error: Callable[[Exception], object]
     ) -> None:
         if not callable(function):
             raise TypeError(f"listener={function!r}: must be callable")
+        self.event = event
         self.function = function
         self.once = once
         self.arity = count_parameters(function)
@@ -117,7 +119,8 @@ class Emitter:
         self._events = events
         self._on_error = on_error
         self._on_change = on_change
-        self._listeners: dict[str, list[Listener]] = {}
+        # In one list: there are few, and a dict is larger than all of them.
+        self._listeners: list[Listener] = []
 
     def on(self, event: str, function: _Function | None, once: bool = False) -> Any:
         """Attach a listener; without a function, return a decorator that does.
@@ -132,7 +135,7 @@ class Emitter:
             return lambda decorated: self.on(event, decorated, once)
         # To report the failure of who is told of failures would go on for ever.
         on_error = _log if event == "error" else self._on_error
-        self._listeners.setdefault(event, []).append(Listener(function, once, on_error))
+        self._listeners.append(Listener(event, function, once, on_error))
         self._changed(event)
         return function
 
@@ -145,17 +148,16 @@ class Emitter:
 
     def _remove(self, event: str, listener: Listener) -> bool:
         """Detach this very listener; return whether it was attached."""
-        listeners = self.listeners(event)
-        left = [each for each in listeners if each is not listener]
-        if len(left) == len(listeners):
+        left = [each for each in self._listeners if each is not listener]
+        if len(left) == len(self._listeners):
             return False
-        self._listeners[event] = left
+        self._listeners = left
         self._changed(event)
         return True
 
     def listeners(self, event: str) -> list[Listener]:
         """Return the listeners of an event, in the order in which they were attached."""
-        return self._listeners.get(event, [])
+        return [each for each in self._listeners if each.event == event]
 
     def emit(self, event: str, *arguments: Any) -> bool:
         """Call the listeners of an event; an exception of one of them is raised here.
@@ -163,16 +165,15 @@ class Emitter:
         Returns:
             Whether there was one.
         """
-        listeners = self._listeners.get(event)
-        if not listeners:
-            return False
+        heard = False
         for each in self.take(event):
+            heard = True
             each(*arguments)
-        return True
+        return heard
 
     def take(self, event: str) -> Iterator[Listener]:
         """Yield the listeners that are due for an event, in their order; those for one event are detached."""
-        for each in tuple(self.listeners(event)):
+        for each in self.listeners(event):
             if not each.once or self._remove(event, each):
                 yield each
 

@@ -56,8 +56,9 @@ class Session(Receiving):
         self._deadlines: Deadlines | None = None
         self._high_water = connection.options.high_water
         self._held_above = connection.held_above
-        self._senders: list[Wait] = []
-        self._closers: list[Wait] = []
+        # `None`: nobody waits, as for most of most connections' lives.
+        self._senders: list[Wait] | None = None
+        self._closers: list[Wait] | None = None
 
     # -- opening
 
@@ -187,6 +188,8 @@ class Session(Receiving):
         if self.connection.queued() <= self._high_water:
             return None
         wait = Wait(self.loop)
+        if self._senders is None:
+            self._senders = []
         self._senders.append(wait)
         return wait
 
@@ -235,6 +238,8 @@ class Session(Receiving):
         if self.connection.state == State.CLOSED and self._emit is None:
             return DONE
         wait = Wait(self.loop)
+        if self._closers is None:
+            self._closers = []
         self._closers.append(wait)
         return wait
 
@@ -292,15 +297,14 @@ class Session(Receiving):
         connection = self.connection
         self.queue.on_low = None
         self.queue.finish(connection.closed_error)
-        for wait in self._senders:
+        for wait in self._senders or ():
             wait.finish(None, connection.closed_error)
         for wait in connection.pings.drop_all():
             if wait is not None:
                 wait.finish(None, connection.closed_error)
-        for wait in self._closers:
+        for wait in self._closers or ():
             wait.finish(None)
-        self._senders.clear()
-        self._closers.clear()
+        self._senders = self._closers = None
         # "close" is the last event: what has been received comes before it, paused or not.
         self.is_paused = False
         self._pump()
@@ -351,10 +355,10 @@ class Session(Receiving):
             self.connection.send_held(self.channel)
 
     def _wake_senders(self) -> None:
-        if self._senders and self.connection.queued() <= self._high_water:
-            for wait in self._senders:
+        if self._senders is not None and self.connection.queued() <= self._high_water:
+            senders, self._senders = self._senders, None
+            for wait in senders:
                 wait.finish(None)
-            self._senders.clear()
 
 
 class SendWait(Awaitable):
