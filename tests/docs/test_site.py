@@ -16,6 +16,8 @@ from tests.architecture.tree import ROOT
 from tests.test_snippets import COROUTINES
 from wsline.cli.main import parse
 
+pytestmark = pytest.mark.timeout(120)  # the first one builds the site
+
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
@@ -39,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=100,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     return folder / "html"
