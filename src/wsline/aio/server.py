@@ -123,7 +123,6 @@ class WebSocketServer(Publishing, Service):
         self.clients: set[WebSocket] = set()
         self._host = host
         self._port = port or 0
-        self._run_drain = 0.0
         self._server = server
         self._listener: Listener | None = None
         self._handlers = None if handler is None else Handlers(handler, self._check_closed)

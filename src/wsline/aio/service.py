@@ -17,6 +17,9 @@ __all__ = ["Service"]
 
 logger: Final = logging.getLogger("wsline")
 
+# Longest time that a worker takes to end, when its clients are closed, in seconds.
+_GRACE: Final = 30.0
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -36,6 +39,9 @@ class Service(EventSource):
     _host: str | None
     _port: int
     _listener: Any
+
+    # Over how many seconds `run` spreads the closing of clients.
+    _run_drain = 0.0
 
     worker: int | None = None
 
@@ -90,7 +96,11 @@ class Service(EventSource):
             return
         # Here: it needs what only Unix has.
         supervisor = importlib.import_module(".supervisor", __package__)
-        supervisor.Supervisor(workers, self.place, lambda worker: self.work(worker, loop_factory)).run()
+
+        def job(worker: Worker) -> None:
+            self.work(worker, loop_factory)
+
+        supervisor.Supervisor(workers, self.place, job, grace=_GRACE + self._run_drain).run()
 
     def work(self, worker: Worker | None, loop_factory: LoopFactory | None = None) -> None:
         """Run a loop with this server: as a worker of a supervisor, or without one."""

@@ -233,12 +233,13 @@ class Supervisor:
         slot.backoff.note_life(lived)
         delay = 0.0 if slot.deaths == 1 else slot.backoff.next()
         slot.restart_at = time.monotonic() + delay
-        if delay and sum(each.process is not None for each in self._slots[1:]):
-            logger.error("%s is started again in %.1f s", slot.name, delay)
-            if can_divide(self._place):
-                # Nobody would take what comes there meanwhile; so it comes to the others.
-                close_all(slot.sockets)
-                slot.sockets = []
+        if not delay:
+            return
+        if can_divide(self._place) and any(each.process is not None for each in self._slots[1:]):
+            # Nobody would take what comes there meanwhile; so it comes to the others.
+            close_all(slot.sockets)
+            slot.sockets = []
+        logger.error("%s is started again in %.1f s", slot.name, delay)
 
     def _restart(self) -> None:
         now = time.monotonic()
