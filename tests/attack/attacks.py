@@ -61,7 +61,7 @@ ATTACKS = [
     ),
     Attack(
         "h", "peers that fill the pipe and stay", "cut within 60 s",
-        ("> 100 s",) * 4, waits.full_pipes, waits=True, memory=3 * 8 * MIB + 16 * MIB,
+        ("> 100 s",) * 4, waits.full_pipes, waits=True,
     ),
     Attack(
         "i", "absurd announced lengths", "1009 or 1002",

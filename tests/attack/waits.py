@@ -78,7 +78,7 @@ def full_pipes(run: Run) -> None:
     peers = [Peer(run.server.port) for _ in range(3)]
     for each in peers:
         each.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        each.open(b"/fill" if run.server.port else b"/")
+        each.open(b"/fill")
     time.sleep(0.5)
     files = run.server.files()
     took = until(lambda: run.server.files() <= files - 3, 60)
@@ -99,10 +99,6 @@ def silent(run: Run) -> None:
         each.close()
     run.tell(f"cut after {took:.1f} s")
     run.demand(took <= 45, f"not cut in 45 s ({took:.1f})")
-
-
-def _request(attacker: Peer) -> None:
-    attacker.sock.sendall(REQUEST % b"/" + b"\r\n")
 
 
 def ugly_ends(run: Run) -> None:
