@@ -35,15 +35,15 @@ format: $(VENV)/tools.stamp  ## let ruff format the files and mend what it can
 types: $(VENV)/wsline.stamp $(STAMPS)/bench  ## mypy --strict
 	$(PY) -m mypy $(CHECKED)
 
-suite: env $(STAMPS)/interop  ## the tests, on the compiled twin
-	WSLINE_EXPECT=compiled $(PY) -m pytest
+suite: env $(STAMPS)/interop  ## the tests, on the compiled twin; PYTEST=-n2 runs two files at a time
+	WSLINE_EXPECT=compiled $(PY) -m pytest $(PYTEST)
 
 suite-pure: $(STAMPS)/pure $(STAMPS)/interop  ## the tests, on the pure-Python twin
-	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m pytest
+	WSLINE_EXPECT=pure PYTHONPATH=build/pure $(PY) -m pytest $(PYTEST)
 
-# The two wait more than they compute: side by side they take little longer than one.
+# Tests wait more than they compute: four at a time take little longer than one.
 suites: env $(STAMPS)/pure $(STAMPS)/interop  ## both, at the same time
-	$(MAKE) --no-print-directory -j2 --output-sync=target suite suite-pure
+	$(MAKE) --no-print-directory -j2 --output-sync=target PYTEST='-n2 --dist=loadfile' suite suite-pure
 
 pure: $(STAMPS)/pure  ## the pure-Python twin, in build/pure
 

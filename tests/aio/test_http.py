@@ -31,9 +31,9 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
         HTTPServer(**arguments)
 
 
-@pytest.mark.parametrize("port", [-1, 65536, "80"])
-def test_a_bad_port_is_named(port: Any) -> None:
-    with pytest.raises(ValueError, match=f"port={port!r}: must be 0 to 65535"):
+@pytest.mark.parametrize(("port", "kind"), [(-1, ValueError), (65536, ValueError), ("80", TypeError)])
+def test_a_bad_port_is_named(port: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match=f"port={port!r}: must be an integer from 0 to 65535, or None"):
         HTTPServer(port=port)
 
 

@@ -392,8 +392,9 @@ async def test_the_end_of_a_tls_handshake_is_logged(is_ready: bool, caplog: pyte
     asked.channel.is_ready = is_ready
     asked.channel.error = ConnectionResetError(104, "Connection reset by peer")
     asked.channel.abort()
-    told = [] if is_ready else ["TLS handshake failed: Connection reset by peer"]
-    assert caplog.messages == told
+    told = "".join(caplog.messages)
+    assert told.startswith("" if is_ready else "TLS handshake failed: Connection reset by peer")
+    assert bool(told) is not is_ready
     assert asked.ended == 1
 
 

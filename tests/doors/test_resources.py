@@ -162,7 +162,7 @@ async def flood(door: Door, url: str, size: int) -> None:
     async with door.connect(url) as ws:
         try:
             while True:
-                for _ in range(100):
+                for _ in range(min(100, 4_000_000 // size)):  # within max_buffered
                     ws.send(message)
                 await ws.send(message)
                 await asyncio.sleep(0)
