@@ -64,7 +64,11 @@ SENT: list[tuple[Any, dict[str, Any], bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "keywords", "sent"), SENT, ids=lambda each: str(each)[:30])
+def name_of(value: Any) -> str:
+    return "memoryview" if isinstance(value, memoryview) else str(value)[:30]
+
+
+@pytest.mark.parametrize(("data", "keywords", "sent"), SENT, ids=name_of)
 @pytest.mark.parametrize("kind", [Messaging, OwnFormat])
 async def test_send(kind: type[Messaging], data: Any, keywords: dict[str, Any], sent: bytes) -> None:
     ws, channel, _ = open_pair(kind)

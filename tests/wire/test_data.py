@@ -122,7 +122,9 @@ def test_iterables_are_told_apart(data: Any) -> None:
         assert to_message(data, binary) is None
 
 
-@pytest.mark.parametrize("data", [None, 7, 1.5, True, {}, {"a": 1}, object(), str, len], ids=repr)
+@pytest.mark.parametrize(
+    "data", [None, 7, 1.5, True, {}, {"a": 1}, pytest.param(object(), id="object"), str, len], ids=repr
+)
 @pytest.mark.parametrize("binary", [None, True, False])
 def test_other_types_are_errors(data: Any, binary: bool | None) -> None:
     with pytest.raises(TypeError, match=f"data of type {type(data).__name__}: must be str, bytes, an object"):
