@@ -9,7 +9,7 @@ STAMPS := build/stamps
 CHECKED := $(wildcard src tests bench examples docs)
 SOURCES := $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-.PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick attack \
+.PHONY: help env run test lint types suite suite-pure suites pure dist conformance conformance-quick attack fuzz \
         bench bench-deflate bench-scale bench-quick instructions coverage screenshots docs format clean
 .DELETE_ON_ERROR:
 
@@ -60,6 +60,11 @@ instructions: env  ## what a message costs, against its budget
 
 attack: env  ## every known attack on server and client: a table, and whether all marks are reached
 	$(PY) -m tests.attack $(ATTACK)
+
+fuzz: $(STAMPS)/pure $(STAMPS)/fuzz  ## random bytes for each reader; FUZZ='--seconds 1800' for longer than a minute each
+	for target in frames inflate request_head response_head connection; do \
+	    PYTHONPATH=build/pure $(PY) -m tests.fuzz.run $$target $(FUZZ) || exit 1; \
+	done
 
 bench-quick: env $(STAMPS)/bench  ## a short benchmark against the peers
 	$(PY) bench/quick.py
@@ -139,6 +144,10 @@ $(STAMPS)/bench-system: Makefile
 	else \
 	    echo "make: the benchmarks need$$missing (the names of Debian's packages)" >&2; exit 1; \
 	fi
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/fuzz: $(VENV)/tools.stamp
+	$(PY) -m pip install --quiet 'atheris>=3.0'
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/bench-node: bench/package.json $(STAMPS)/bench-system
