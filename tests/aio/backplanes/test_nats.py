@@ -43,8 +43,10 @@ async def test_subjects_carry_the_prefix(broker: NATSBroker) -> None:
     await client.flush()
     topics = ["a", "a.b", ">", "*", "a b"]
     await adapter.exchange([], [], [(topic, b"x") for topic in topics])
-    await until(lambda: len(subjects) == len(topics))
-    assert subjects == ["wsline.a", "wsline.a=2Eb", "wsline.=3E", "wsline.=2A", "wsline.a=20b"]
+    expected = ["wsline.a", "wsline.a=2Eb", "wsline.=3E", "wsline.=2A", "wsline.a=20b"]
+    # The broker is shared: what others of this file still say may come in between.
+    await until(lambda: [each for each in subjects if each in expected] == expected)
+    assert not set(topics) & set(subjects)
     await client.close()
     await adapter.close()
 
