@@ -16,7 +16,8 @@ class Stub:
     OPEN = State.OPEN
 
     def __init__(self, state: State = State.OPEN, error: Exception | None = None) -> None:
-        self.ready_state = state
+        self.connection = self
+        self.state = int(state)
         self.received: list[bytes] = []
         self._error = error
         self._session = self

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..backplane import Backplane, BackplaneHealth
 from ..errors import ConnectionClosed, InvalidState
 from ..options import ServerOptions
+from ..spec import State
 from ..topics import Topics
 from ..wire.prepared import PreparedMessage
 from .backplanes.link import Link
@@ -16,6 +17,8 @@ from .flow import DONE
 __all__ = ["Hub", "Subscribing", "send_to_all"]
 
 logger: Final = logging.getLogger("wsline")
+
+_OPEN: Final = int(State.OPEN)
 
 
 class Subscribing:
@@ -187,9 +190,10 @@ def send_to_all(websockets: Iterable[Any], message: PreparedMessage, exclude: It
     excluded = set(exclude)
     sent = 0
     for websocket in websockets:
-        if websocket not in excluded and websocket.ready_state == websocket.OPEN:
+        session = websocket._session
+        if session.connection.state == _OPEN and websocket not in excluded:
             try:
-                websocket._session.send_prepared(message, True)
+                session.send_prepared(message, True)
                 sent += 1
             except ConnectionClosed as error:
                 logger.info("a client was left out: %s", error)

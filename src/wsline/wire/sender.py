@@ -143,13 +143,19 @@ class MessageSender:
 
     def send_prepared(self, message: PreparedMessage, compress: bool) -> None:
         """Write a prepared message."""
-        self._leave_direct()
-        piece = Piece(_PREPARED, message.plain().payload, True, compress, message)
-        if self._has_stream:
-            self._put_later(piece)
+        form = message.plain()
+        if self._is_direct and not self._writer.is_open and not self._writer.frames.masking:
+            # As to most of those that a broadcast goes to.
+            self.messages += 1
+            self._output.put(form.frame, False, 0)
         else:
-            self._put(piece)
-        self._settle()
+            self._leave_direct()
+            piece = Piece(_PREPARED, form.payload, True, compress, message)
+            if self._has_stream:
+                self._put_later(piece)
+            else:
+                self._put(piece)
+            self._settle()
 
     def send_control(self, opcode: Opcode, payload: bytes) -> None:
         """Write a control frame at once; it may stand between the fragments of a message."""
