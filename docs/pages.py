@@ -32,6 +32,7 @@ OPTIONS: Final = ("Options", "ClientOptions", "ServerOptions")
 _SECTION: Final = re.compile(r"([A-Z][\w ]+):")
 _ITEM: Final = re.compile(r"(`?[\w*][\w*`., ()-]*?): (.*)")
 _LINK: Final = re.compile(r"\[([^\]]*)\]\(\.\./([^)#]*)(?:#[^)]*)?\)")
+_CHART: Final = re.compile(r"!\[([^\]]*)\]\(\.\./bench/results/([\w-]+)-(light|dark)\.svg#[\w-]+\)")
 
 
 def lay_out(place: Path) -> None:
@@ -40,7 +41,9 @@ def lay_out(place: Path) -> None:
     shutil.copytree(DOCS, place, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     shutil.copy(DOCS / "conf.py", place)
     for page in place.glob("*.md"):
-        page.write_text(_LINK.sub(_local_link, page.read_text()))
+        page.write_text(_LINK.sub(_local_link, _CHART.sub(_chart, page.read_text())))
+    for chart in (DOCS.parent / "bench" / "results").glob("*.svg"):
+        shutil.copy(chart, place / "images")
     index = place / "index.md"
     listed = re.findall(r"^[\w-]+$", index.read_text(), re.MULTILINE)
     others = sorted({page.stem for page in place.glob("*.md")} - {*listed, "index"})
@@ -52,6 +55,12 @@ def lay_out(place: Path) -> None:
     (place / "examples").mkdir()
     for name, text in example_pages():
         (place / "examples" / f"{name}.md").write_text(text)
+
+
+def _chart(match: re.Match[str]) -> str:
+    """Let a chart be shown in the theme that it is for, as GitHub does by the end of its address."""
+    alt, name, theme = match.groups()
+    return f"```{{image}} images/{name}-{theme}.svg\n:alt: {alt}\n:class: only-{theme}\n```"
 
 
 def _local_link(match: re.Match[str]) -> str:
