@@ -67,7 +67,7 @@ class NATSAdapter(Adapter):
 
     async def _confirm(self) -> None:
         """Send a PING behind all of it: its answer confirms it."""
-        flushing = asyncio.ensure_future(self._client.flush(_FOREVER))
+        flushing = asyncio.ensure_future(self._flush())
         try:
             # A client that is lost with something to send does not say so: it has to be asked.
             while not flushing.done():
@@ -77,6 +77,12 @@ class NATSAdapter(Adapter):
         finally:
             flushing.cancel()
         flushing.result()
+
+    async def _flush(self) -> None:
+        # nats-py sends a PING ahead of what is pending: the answer to it says nothing of that.
+        while self._client.pending_data_size:
+            await self._client.flush(_FOREVER)
+        await self._client.flush(_FOREVER)
 
     def _receiver(self, topic: str) -> Callable[[Any], Awaitable[None]]:
         receive = self._receive
